@@ -1,0 +1,3 @@
+//! Who did what, when and from where.
+
+pub(crate) mod list;

@@ -1,0 +1,110 @@
+//! `POST /v1/api-keys`
+
+use axum::extract::State;
+use chrono::TimeDelta;
+use keyway_shared::crypto::tokens::new_api_key;
+use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope};
+use keyway_shared::domain::activity::Action;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::ApiKeyItem;
+use crate::envelope::{Data, Envelope};
+use crate::error::ApiError;
+use crate::extract::{Caller, Json};
+use crate::schema::{Body, Guarded};
+use crate::state::ApiState;
+use crate::validate::Checks;
+
+const MAX_NAME: usize = 100;
+const MAX_DAYS: i64 = 365;
+
+/// What the key is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreateApiKey {
+    /// 1 to 100 characters.
+    #[schema(example = "CI")]
+    name: String,
+    /// `live` or `test`; `live` unless told.
+    #[schema(value_type = Option<String>)]
+    environment: Option<KeyEnvironment>,
+    /// At least one; none that the calling key does not have.
+    #[schema(value_type = Vec<String>, example = json!(["read:secrets"]))]
+    scopes: Vec<Scope>,
+    /// 1 to 365; without it the key does not expire.
+    expires_in_days: Option<i64>,
+    /// Must be left out or empty: keys cannot be bound to addresses.
+    allowed_ips: Option<Vec<String>>,
+}
+
+/// The key with its token, which is shown this once only.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CreatedApiKey {
+    #[serde(flatten)]
+    key: ApiKeyItem,
+    token: String,
+}
+
+/// Create an API key
+///
+/// The token is shown in this answer only; its hash is all that is kept. A key can give no scope that
+/// it does not have itself.
+#[utoipa::path(post, path = "/v1/api-keys", tag = "api-keys",
+    responses((status = 200, body = Envelope<CreatedApiKey>), Guarded, Body))]
+pub(crate) async fn create_api_key(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Json(body): Json<CreateApiKey>,
+) -> Result<Data<CreatedApiKey>, ApiError> {
+    caller.require(Scope::AdminApiKeys)?;
+    let mut scopes = body.scopes;
+    scopes.sort_unstable();
+    scopes.dedup();
+    let mut checks = Checks::default();
+    checks.label("name", &body.name, MAX_NAME);
+    checks.that(!scopes.is_empty(), "scopes", "must hold at least one scope");
+    checks.that(
+        body.expires_in_days
+            .is_none_or(|days| (1..=MAX_DAYS).contains(&days)),
+        "expiresInDays",
+        format!("must be from 1 to {MAX_DAYS}"),
+    );
+    checks.that(
+        body.allowed_ips.is_none_or(|ips| ips.is_empty()),
+        "allowedIps",
+        "must be empty: keys cannot be bound to addresses",
+    );
+    checks.done()?;
+    caller.require_all(&scopes)?;
+
+    let environment = body.environment.unwrap_or(KeyEnvironment::Live);
+    let new = new_api_key(&state.ambient, environment);
+    let mut tx = state.store.begin().await?;
+    let now = tx.now().await?;
+    let key = ApiKey {
+        id: state.ambient.new_id(),
+        user_id: caller.user.id,
+        name: body.name,
+        environment,
+        prefix: new.prefix,
+        scopes,
+        expires_at: body.expires_in_days.map(|days| now + TimeDelta::days(days)),
+        last_used_at: None,
+        usage_count: 0,
+        created_at: now,
+        revoked_at: None,
+    };
+    tx.insert_api_key(&key, &new.hash).await?;
+    let metadata = json!({ "keyName": key.name, "prefix": key.prefix, "scopes": key.scopes });
+    let action = Action::ApiKeyCreated;
+    caller
+        .note(&mut tx, &state, now, action, None, metadata)
+        .await?;
+    tx.commit().await?;
+    Ok(Data(CreatedApiKey {
+        key: ApiKeyItem::of(key, now),
+        token: new.token.expose().to_owned(),
+    }))
+}

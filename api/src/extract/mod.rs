@@ -1,0 +1,13 @@
+//! What handlers take out of a request. Every rejection is an [`ApiError`](crate::error::ApiError).
+
+mod body;
+mod caller;
+pub(crate) mod field;
+mod path;
+mod query;
+
+pub use body::{Json, Strict};
+pub use caller::Caller;
+pub use path::{Path, VaultPath};
+pub(crate) use path::{open_environment, open_vault};
+pub use query::{Page, Query, StrictQuery};

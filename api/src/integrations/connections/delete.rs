@@ -1,0 +1,56 @@
+//! `DELETE /v1/integrations/connections/{id}`
+
+use axum::extract::State;
+use keyway_shared::domain::account::Scope;
+use keyway_shared::domain::activity::Action;
+use uuid::Uuid;
+
+use crate::envelope::NoContent;
+use crate::error::ApiError;
+use crate::extract::{Caller, Path};
+use crate::schema::{Guarded, Missing};
+use crate::state::ApiState;
+
+/// Delete a connection
+///
+/// Forgets the credential, removes the links that use it, and cancels its jobs: those that wait end
+/// now, one that runs stops before its next call. What was synced stays at the provider. Needs
+/// `write:secrets`.
+#[utoipa::path(
+    delete,
+    path = "/v1/integrations/connections/{id}",
+    operation_id = "delete_connection",
+    tag = "integrations",
+    params(("id" = Uuid, Path, description = "The connection.")),
+    responses((status = 204, description = "It is gone."), Guarded, Missing)
+)]
+pub(crate) async fn delete_connection(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<NoContent, ApiError> {
+    caller.require(Scope::WriteSecrets)?;
+    let mut tx = state.store.begin().await?;
+    let connection = tx
+        .find_connection(caller.user.id, id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("connection"))?;
+    let now = tx.now().await?;
+    let ended = tx.cancel_connection_jobs(id, now).await?;
+    if !tx.delete_connection(caller.user.id, id).await? {
+        return Err(ApiError::not_found("connection"));
+    }
+    let entry = caller.activity(
+        state.ambient.new_id(),
+        now,
+        Action::IntegrationDisconnected,
+        None,
+        serde_json::json!({ "provider": connection.provider, "cancelledJobs": ended.len() }),
+    );
+    tx.insert_activity(&entry).await?;
+    tx.commit().await?;
+    for (job, reply_to) in ended {
+        state.queue.announce(job, reply_to.as_deref()).await;
+    }
+    Ok(NoContent)
+}

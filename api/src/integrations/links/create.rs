@@ -1,0 +1,248 @@
+//! `POST /v1/integrations/vaults/{owner}/{repo}/sync/link`
+
+use axum::extract::State;
+use keyway_shared::domain::account::Scope;
+use keyway_shared::domain::activity::Action;
+use keyway_shared::domain::job::project_key;
+use keyway_shared::domain::link::Link;
+use keyway_shared::domain::vault::Role;
+use keyway_shared::providers::{Project, Provider, ProviderError};
+use keyway_shared::store::Tx;
+use keyway_shared::sync::options::{DeleteScope, Direction};
+use keyway_shared::sync::remote::Destination;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{AutoSync, LinkBody};
+use crate::envelope::{Data, Envelope};
+use crate::error::ApiError;
+use crate::extract::{Caller, Strict, VaultPath};
+use crate::integrations::outside::Line;
+use crate::integrations::sync::open::open;
+use crate::integrations::sync::selection::{Selection, production};
+use crate::schema::{Body, Conflicting, Guarded, Missing, Outside};
+use crate::state::ApiState;
+
+/// What to link.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LinkFields {
+    /// The connection to use: one of yours.
+    connection_id: Uuid,
+    /// The project's id or name.
+    #[schema(min_length = 1, max_length = 250, example = "prj_xxx")]
+    project_id: String,
+    /// The service, for providers that have them.
+    service_id: Option<String>,
+    /// The vault's environment.
+    #[serde(default = "production")]
+    #[schema(default = "production")]
+    keyway_environment: String,
+    /// The provider's environment: a built-in name, or a custom environment's slug or id.
+    #[serde(default = "production")]
+    #[schema(default = "production")]
+    provider_environment: String,
+    /// A branch that narrows it.
+    git_branch: Option<String>,
+    /// Which side is copied from; `push` without it.
+    #[schema(value_type = Option<String>, pattern = "^(push|pull)$")]
+    direction: Option<Direction>,
+    /// Whether automatic runs may delete.
+    #[serde(default)]
+    allow_delete: bool,
+    /// What they may delete; `managed` without it.
+    #[schema(value_type = Option<String>, pattern = "^(all|managed)$")]
+    delete_scope: Option<DeleteScope>,
+    /// Whether another vault may be linked with the same destination.
+    #[serde(default)]
+    shared: bool,
+    /// When it syncs by itself.
+    #[serde(rename = "autoSync")]
+    _auto_sync: Option<AutoSync>,
+}
+
+/// A link that was saved.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SavedLink {
+    #[serde(flatten)]
+    link: LinkBody,
+    /// Whether there was none for this pair before.
+    is_new: bool,
+}
+
+/// The saved link.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Linked {
+    link: SavedLink,
+}
+
+/// Link
+///
+/// Saves that a vault's environment belongs to a destination, after asking the provider for the
+/// project and its environment. The same pair again changes its link. A destination that another
+/// vault is linked with is refused unless `shared` is true. Unknown fields are refused. Needs
+/// `write:secrets` and the role `write`; `allowDelete` also needs `delete:secrets`.
+#[utoipa::path(
+    post,
+    path = "/v1/integrations/vaults/{owner}/{repo}/sync/link",
+    operation_id = "create_link",
+    tag = "sync",
+    params(VaultPath),
+    request_body = LinkFields,
+    responses(
+        (status = 200, description = "The link.", body = Envelope<Linked>),
+        Guarded, Missing, Conflicting, Body, Outside
+    )
+)]
+pub(crate) async fn create_link(
+    State(state): State<ApiState>,
+    caller: Caller,
+    path: VaultPath,
+    Strict(fields): Strict<LinkFields>,
+) -> Result<Data<Linked>, ApiError> {
+    caller.require(Scope::WriteSecrets)?;
+    if fields.allow_delete {
+        caller.require(Scope::DeleteSecrets)?;
+    }
+    let mut selection = Selection {
+        connection_id: fields.connection_id,
+        project_id: fields.project_id,
+        service_id: fields.service_id,
+        keyway_environment: fields.keyway_environment,
+        provider_environment: fields.provider_environment,
+        git_branch: fields.git_branch,
+    };
+    selection.check()?;
+
+    let mut tx = state.store.begin_read().await?;
+    open(&mut tx, &state, &caller, &path, Role::Write, &selection).await?;
+    tx.commit().await?;
+    let line = Line::open(&state, caller.user.id, selection.connection_id).await?;
+    let (project, destination) = match resolve(&line, &mut selection).await {
+        Ok(found) => found,
+        Err(error) => return Err(line.failed(&state, error).await),
+    };
+
+    // The rights may have changed while the provider was asked.
+    let mut tx = state.store.begin().await?;
+    let opened = open(&mut tx, &state, &caller, &path, Role::Write, &selection).await?;
+    let now = tx.now().await?;
+    let link = Link {
+        id: state.ambient.new_id(),
+        vault_id: opened.access.vault.id,
+        environment_id: opened.environment.id,
+        keyway_environment: opened.environment.name,
+        connection_id: line.connection.id,
+        provider: line.connection.provider,
+        project_id: project.id,
+        project_name: Some(project.name),
+        service_id: selection.service_id,
+        provider_environment: selection.provider_environment,
+        git_branch: selection.git_branch,
+        direction: fields.direction.unwrap_or(Direction::Push),
+        allow_delete: fields.allow_delete,
+        delete_scope: fields.delete_scope.unwrap_or(DeleteScope::Managed),
+        shared: fields.shared,
+        last_synced_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let key = key_of(&*line.provider, &link.project_id);
+    if !link.shared {
+        let names = [link.provider_environment.as_str(), &destination.scope];
+        conflict(&mut tx, &caller, &key, &link, &names).await?;
+    }
+    let (link, is_new) = tx.upsert_link(&link, &key).await?;
+    let entry = caller.activity(
+        state.ambient.new_id(),
+        now,
+        Action::LinkChanged,
+        Some(&opened.access.vault),
+        serde_json::json!({
+            "change": if is_new { "created" } else { "updated" },
+            "link": link.id,
+            "provider": link.provider,
+            "environment": link.keyway_environment,
+            "direction": link.direction,
+            "allowDelete": link.allow_delete,
+        }),
+    );
+    tx.insert_activity(&entry).await?;
+    tx.commit().await?;
+    Ok(Data(Linked {
+        link: SavedLink {
+            link: link.into(),
+            is_new,
+        },
+    }))
+}
+
+/// Asks the provider for the project and its environment. An environment of the project's own is
+/// saved by its name, however it was given, so that two links with one destination look alike.
+async fn resolve(
+    line: &Line,
+    selection: &mut Selection,
+) -> Result<(Project, Destination), ProviderError> {
+    let (provider, session) = (&line.provider, &line.session);
+    let project = provider.project(session, &selection.project_id).await?;
+    let service = selection.service_id.as_deref();
+    let branch = selection.git_branch.as_deref();
+    let find = |name| provider.destination(session, &project.id, service, name, branch);
+    let destination = find(&selection.provider_environment).await?;
+    if destination.custom && destination.scope == selection.provider_environment {
+        let built_in = provider.descriptor().environments;
+        for name in &project.environments {
+            if !built_in.contains(&name.as_str()) && find(name).await? == destination {
+                selection.provider_environment.clone_from(name);
+                break;
+            }
+        }
+    }
+    Ok((project, destination))
+}
+
+/// The key of a project that is given by its canonical id.
+pub(super) fn key_of(provider: &dyn Provider, project_id: &str) -> String {
+    project_key(
+        provider.descriptor().name,
+        provider.api_origin(),
+        project_id,
+    )
+}
+
+/// 409 when another vault is linked with the destination. It is named only to those who may see it.
+pub(super) async fn conflict(
+    tx: &mut Tx,
+    caller: &Caller,
+    project_key: &str,
+    link: &Link,
+    names: &[&str],
+) -> Result<(), ApiError> {
+    for name in names {
+        let others = tx
+            .other_link_vaults(
+                project_key,
+                link.service_id.as_deref(),
+                name,
+                link.git_branch.as_deref(),
+                link.vault_id,
+            )
+            .await?;
+        if others.is_empty() {
+            continue;
+        }
+        let mut who = "another vault".to_owned();
+        for other in others {
+            if let Some(access) = tx.find_vault_by_id(caller.user.id, other).await? {
+                who = format!("the vault {}", access.vault.repo_full_name());
+                break;
+            }
+        }
+        return Err(ApiError::conflict(format!(
+            "This destination is linked with {who}. Send \"shared\": true if both are to write to it."
+        )));
+    }
+    Ok(())
+}

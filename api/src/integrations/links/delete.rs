@@ -1,0 +1,58 @@
+//! `DELETE /v1/integrations/vaults/{owner}/{repo}/sync/links/{id}`
+
+use axum::extract::State;
+use keyway_shared::domain::account::Scope;
+use keyway_shared::domain::activity::Action;
+use keyway_shared::domain::vault::Role;
+
+use super::LinkPath;
+use crate::envelope::NoContent;
+use crate::error::ApiError;
+use crate::extract::{Caller, Path, VaultPath};
+use crate::schema::{Guarded, Missing};
+use crate::state::ApiState;
+
+/// Delete a link
+///
+/// What was synced stays on both sides. Needs `write:secrets` and the role `write`.
+#[utoipa::path(
+    delete,
+    path = "/v1/integrations/vaults/{owner}/{repo}/sync/links/{id}",
+    operation_id = "delete_link",
+    tag = "sync",
+    params(VaultPath, ("id" = Uuid, Path, description = "The link.")),
+    responses((status = 204, description = "It is gone."), Guarded, Missing)
+)]
+pub(crate) async fn delete_link(
+    State(state): State<ApiState>,
+    caller: Caller,
+    vault: VaultPath,
+    Path(path): Path<LinkPath>,
+) -> Result<NoContent, ApiError> {
+    caller.require(Scope::WriteSecrets)?;
+    let mut tx = state.store.begin().await?;
+    let access = vault.open(&mut tx, &caller, Role::Write).await?;
+    let link = tx
+        .find_link(access.vault.id, path.id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("link"))?;
+    if !tx.delete_link(access.vault.id, path.id).await? {
+        return Err(ApiError::not_found("link"));
+    }
+    let now = tx.now().await?;
+    let entry = caller.activity(
+        state.ambient.new_id(),
+        now,
+        Action::LinkChanged,
+        Some(&access.vault),
+        serde_json::json!({
+            "change": "deleted",
+            "link": link.id,
+            "provider": link.provider,
+            "environment": link.keyway_environment,
+        }),
+    );
+    tx.insert_activity(&entry).await?;
+    tx.commit().await?;
+    Ok(NoContent)
+}

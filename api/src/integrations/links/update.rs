@@ -1,0 +1,111 @@
+//! `PATCH /v1/integrations/vaults/{owner}/{repo}/sync/links/{id}`
+
+use axum::extract::State;
+use keyway_shared::domain::account::Scope;
+use keyway_shared::domain::activity::Action;
+use keyway_shared::domain::vault::Role;
+use keyway_shared::sync::options::{DeleteScope, Direction};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::create::{conflict, key_of};
+use super::{AutoSync, LinkPath, OneLink};
+use crate::envelope::{Data, Envelope};
+use crate::error::ApiError;
+use crate::extract::{Caller, Path, Strict, VaultPath};
+use crate::integrations::outside;
+use crate::schema::{Body, Conflicting, Guarded, Missing};
+use crate::state::ApiState;
+
+/// What to change; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LinkChange {
+    /// Which side is copied from.
+    #[schema(value_type = Option<String>, pattern = "^(push|pull)$")]
+    direction: Option<Direction>,
+    /// Whether automatic runs may delete.
+    allow_delete: Option<bool>,
+    /// What they may delete.
+    #[schema(value_type = Option<String>, pattern = "^(all|managed)$")]
+    delete_scope: Option<DeleteScope>,
+    /// Whether another vault may be linked with the same destination.
+    shared: Option<bool>,
+    /// When it syncs by itself.
+    #[serde(rename = "autoSync")]
+    _auto_sync: Option<AutoSync>,
+}
+
+/// Change a link
+///
+/// Changes what automatic runs do; the destination stays. Only the owner of the link's connection
+/// may. Unknown fields are refused. Needs `write:secrets` and the role `write`; `allowDelete` also
+/// needs `delete:secrets`.
+#[utoipa::path(
+    patch,
+    path = "/v1/integrations/vaults/{owner}/{repo}/sync/links/{id}",
+    operation_id = "update_link",
+    tag = "sync",
+    params(VaultPath, ("id" = Uuid, Path, description = "The link.")),
+    request_body = LinkChange,
+    responses(
+        (status = 200, description = "The link.", body = Envelope<OneLink>),
+        Guarded, Missing, Conflicting, Body
+    )
+)]
+pub(crate) async fn update_link(
+    State(state): State<ApiState>,
+    caller: Caller,
+    vault: VaultPath,
+    Path(path): Path<LinkPath>,
+    Strict(change): Strict<LinkChange>,
+) -> Result<Data<OneLink>, ApiError> {
+    caller.require(Scope::WriteSecrets)?;
+    if change.allow_delete == Some(true) {
+        caller.require(Scope::DeleteSecrets)?;
+    }
+    let mut tx = state.store.begin().await?;
+    let access = vault.open(&mut tx, &caller, Role::Write).await?;
+    let mut link = tx
+        .find_link(access.vault.id, path.id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("link"))?;
+    if tx
+        .find_connection(caller.user.id, link.connection_id)
+        .await?
+        .is_none()
+    {
+        return Err(ApiError::forbidden(
+            "Only the owner of the link's connection may change the link",
+        ));
+    }
+    if link.shared && change.shared == Some(false) {
+        let provider = outside::provider(&state, link.provider)?;
+        let key = key_of(&*provider, &link.project_id);
+        conflict(&mut tx, &caller, &key, &link, &[&link.provider_environment]).await?;
+    }
+    let now = tx.now().await?;
+    link.direction = change.direction.unwrap_or(link.direction);
+    link.allow_delete = change.allow_delete.unwrap_or(link.allow_delete);
+    link.delete_scope = change.delete_scope.unwrap_or(link.delete_scope);
+    link.shared = change.shared.unwrap_or(link.shared);
+    link.updated_at = now;
+    tx.update_link(&link).await?;
+    let entry = caller.activity(
+        state.ambient.new_id(),
+        now,
+        Action::LinkChanged,
+        Some(&access.vault),
+        serde_json::json!({
+            "change": "updated",
+            "link": link.id,
+            "provider": link.provider,
+            "environment": link.keyway_environment,
+            "direction": link.direction,
+            "allowDelete": link.allow_delete,
+        }),
+    );
+    tx.insert_activity(&entry).await?;
+    tx.commit().await?;
+    Ok(Data(OneLink { link: link.into() }))
+}

@@ -1,0 +1,110 @@
+//! Calls to a provider from within a request: never while a unit of work is open, and failures told
+//! in words of ours.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use keyway_shared::domain::connection::{Connection, ConnectionStatus, ProviderName};
+use keyway_shared::providers::{Provider, ProviderError, Session};
+use keyway_shared::store::StoreError;
+use uuid::Uuid;
+
+use crate::error::{ApiError, ConflictCode};
+use crate::jobs::refuse;
+use crate::state::ApiState;
+
+/// The provider that a path names: 404 when there is none.
+pub(super) fn provider_name(name: &str) -> Result<ProviderName, ApiError> {
+    name.parse().map_err(|_| ApiError::not_found("provider"))
+}
+
+/// The provider's client: 409 when this program cannot sync with it yet.
+pub(super) fn provider(
+    state: &ApiState,
+    name: ProviderName,
+) -> Result<Arc<dyn Provider>, ApiError> {
+    state.providers.get(name).ok_or_else(|| {
+        ApiError::conflict("This provider is coming soon; it cannot be connected yet")
+    })
+}
+
+/// 409 `reconnect-required` for a connection that is known not to work.
+pub(super) fn usable(connection: &Connection) -> Result<(), ApiError> {
+    match connection.status {
+        ConnectionStatus::Active => Ok(()),
+        ConnectionStatus::NeedsReconnect => Err(ApiError::Conflict(
+            ConflictCode::ReconnectRequired,
+            "The provider no longer accepts this connection's credential. Connect again.".into(),
+        )),
+    }
+}
+
+/// A connection that works as far as is known, and what is needed to call with it.
+pub(super) struct Line {
+    pub(super) connection: Connection,
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) session: Session,
+}
+
+impl Line {
+    /// One of the caller's connections: 404 when there is none.
+    pub(super) async fn open(state: &ApiState, user_id: Uuid, id: Uuid) -> Result<Self, ApiError> {
+        let mut tx = state.store.begin_read().await?;
+        let found = tx.connection_credential(user_id, id).await?;
+        tx.commit().await?;
+        let (connection, credential) = found.ok_or_else(|| ApiError::not_found("connection"))?;
+        usable(&connection)?;
+        Ok(Self {
+            provider: provider(state, connection.provider)?,
+            session: Session::unguarded(credential),
+            connection,
+        })
+    }
+
+    /// What a failed call is answered with. A credential that is dead is noted on its connection.
+    pub(super) async fn failed(&self, state: &ApiState, mut error: ProviderError) -> ApiError {
+        // A missing right and a dead credential may look alike; whose it is tells them apart.
+        if error == ProviderError::Forbidden
+            && self.provider.account(&self.session).await == Err(ProviderError::Unauthorized)
+        {
+            error = ProviderError::Unauthorized;
+        }
+        if error == ProviderError::Unauthorized
+            && let Err(error) = note_refused(state, &self.connection).await
+        {
+            tracing::warn!(%error, id = %self.connection.id, "a dead connection was not marked");
+        }
+        failure(&error, state.ambient.now())
+    }
+}
+
+/// What a failed call is answered with.
+pub(super) fn failure(error: &ProviderError, now: DateTime<Utc>) -> ApiError {
+    let retry_after = match error {
+        ProviderError::RateLimited { until: Some(until) } => {
+            Some((*until - now).to_std().unwrap_or_default().as_secs() + 1)
+        }
+        _ => None,
+    };
+    let text = match error {
+        ProviderError::Invalid { message, .. } => Some(message.clone()),
+        ProviderError::UnknownEnvironment { known } => {
+            Some(format!("The project has: {}.", known.join(", ")))
+        }
+        _ => None,
+    };
+    refuse(error.code(), text, retry_after)
+}
+
+async fn note_refused(state: &ApiState, connection: &Connection) -> Result<(), StoreError> {
+    let mut tx = state.store.begin().await?;
+    // The user may have connected again meanwhile: then it was the old credential that failed.
+    let current = tx
+        .find_connection(connection.user_id, connection.id)
+        .await?;
+    if current.is_some_and(|current| current.updated_at == connection.updated_at) {
+        let now = tx.now().await?;
+        tx.mark_needs_reconnect(connection.id, now).await?;
+    }
+    tx.commit().await
+}

@@ -1,0 +1,33 @@
+//! Syncs of a vault environment with a destination, and what is read before one. All run as jobs.
+
+pub(super) mod diff;
+pub(super) mod open;
+pub(super) mod preview;
+pub(crate) mod report;
+pub(super) mod run;
+pub(super) mod selection;
+pub(super) mod status;
+
+use keyway_shared::domain::account::Scope;
+use keyway_shared::domain::vault::Role;
+use keyway_shared::sync::options::Direction;
+
+/// The scopes that writing in this direction needs.
+pub(super) fn scopes(direction: Direction, allow_delete: bool) -> Vec<Scope> {
+    let mut scopes = vec![match direction {
+        Direction::Push => Scope::ReadSecrets,
+        Direction::Pull => Scope::WriteSecrets,
+    }];
+    if allow_delete {
+        scopes.push(Scope::DeleteSecrets);
+    }
+    scopes
+}
+
+/// The role in the vault that writing in this direction needs.
+pub(super) fn role(direction: Direction, allow_delete: bool) -> Role {
+    match direction {
+        Direction::Push if !allow_delete => Role::Read,
+        Direction::Push | Direction::Pull => Role::Write,
+    }
+}

@@ -1,0 +1,110 @@
+//! From names in a request to what they stand for, in the unit of work that accepts the job.
+
+use std::sync::Arc;
+
+use keyway_shared::domain::connection::Connection;
+use keyway_shared::domain::job::{JobClass, JobKind, NewJob, project_key};
+use keyway_shared::domain::vault::{Environment, Role, VaultAccess};
+use keyway_shared::providers::Provider;
+use keyway_shared::store::Tx;
+use keyway_shared::sync::options::SyncRequest;
+
+use super::selection::Selection;
+use crate::error::ApiError;
+use crate::extract::{Caller, VaultPath};
+use crate::integrations::outside;
+use crate::jobs::Pending;
+use crate::state::ApiState;
+
+/// What a request's names stand for.
+pub(in crate::integrations) struct Opened {
+    pub(in crate::integrations) access: VaultAccess,
+    pub(in crate::integrations) environment: Environment,
+    pub(in crate::integrations) connection: Connection,
+    pub(in crate::integrations) provider: Arc<dyn Provider>,
+}
+
+/// Looks everything up: 404 for what is not there or not the caller's, 403 when the role is not
+/// enough, 409 for a connection that is known not to work.
+pub(in crate::integrations) async fn open(
+    tx: &mut Tx,
+    state: &ApiState,
+    caller: &Caller,
+    path: &VaultPath,
+    needed: Role,
+    selection: &Selection,
+) -> Result<Opened, ApiError> {
+    let access = path.open(tx, caller, needed).await?;
+    let environment = environment(tx, &access, &selection.keyway_environment).await?;
+    let connection = tx
+        .find_connection(caller.user.id, selection.connection_id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("connection"))?;
+    let provider = outside::provider(state, connection.provider)?;
+    selection.fits(provider.descriptor())?;
+    outside::usable(&connection)?;
+    Ok(Opened {
+        access,
+        environment,
+        connection,
+        provider,
+    })
+}
+
+async fn environment(
+    tx: &mut Tx,
+    access: &VaultAccess,
+    name: &str,
+) -> Result<Environment, ApiError> {
+    let mut known = tx.list_environments(access.vault.id).await?;
+    if let Some(at) = known.iter().position(|known| known.name == name) {
+        return Ok(known.swap_remove(at));
+    }
+    let known: Vec<_> = known.into_iter().map(|known| known.name).collect();
+    Err(ApiError::NotFound(
+        format!("Environment not found. The vault has: {}", known.join(", ")).into(),
+    ))
+}
+
+/// Accepts the job in the unit of work in which everything was looked up, so that it is accepted
+/// under the rights that hold at that moment.
+pub(super) async fn accept(
+    tx: Tx,
+    state: &ApiState,
+    caller: &Caller,
+    opened: Opened,
+    kind: JobKind,
+    request: SyncRequest,
+) -> Result<Pending, ApiError> {
+    let Opened {
+        access,
+        environment,
+        connection,
+        provider,
+    } = opened;
+    // A name is resolved by the worker; until then the job cannot take the project.
+    let writes = kind == JobKind::Sync && provider.is_canonical_project(&request.project_id);
+    let project_key = writes.then(|| {
+        project_key(
+            connection.provider,
+            provider.api_origin(),
+            &request.project_id,
+        )
+    });
+    Pending::new(state)
+        .accept(state, tx, |id, now| NewJob {
+            id,
+            kind,
+            class: JobClass::Interactive,
+            user_id: caller.user.id,
+            vault_id: access.vault.id,
+            environment_id: environment.id,
+            connection_id: connection.id,
+            project_key,
+            request,
+            reply_to: Some(state.queue.instance().to_owned()),
+            created_at: now,
+            deadline_at: now + state.options.job_deadline,
+        })
+        .await
+}

@@ -1,0 +1,49 @@
+//! `GET /v1/integrations/vaults/{owner}/{repo}/sync/preview`
+
+use axum::extract::State;
+use keyway_shared::domain::account::Scope;
+use keyway_shared::domain::job::JobKind;
+use keyway_shared::domain::vault::Role;
+
+use super::open::{accept, open};
+use super::report::PreviewBody;
+use super::selection::SyncFields;
+use crate::envelope::Envelope;
+use crate::error::ApiError;
+use crate::extract::{Caller, StrictQuery, VaultPath};
+use crate::jobs::{JobBody, Patience, ReadAnswer};
+use crate::schema::{Conflicting, Guarded, Invalid, Missing, Outside};
+use crate::state::ApiState;
+
+/// Preview a sync
+///
+/// What a sync with the same fields would do, key by key; nothing is written. Unknown parameters are
+/// refused. Needs `read:secrets`. When it is not ready in time the answer is 503 with the job's
+/// `Location`, or, for callers that send `Prefer`, 202.
+#[utoipa::path(
+    get,
+    path = "/v1/integrations/vaults/{owner}/{repo}/sync/preview",
+    operation_id = "preview_sync",
+    tag = "sync",
+    params(VaultPath, SyncFields, ("Prefer" = Option<String>, Header, description = "`wait=N`, 0 to 120 seconds, or `respond-async`.")),
+    responses(
+        (status = 200, description = "What would be done.", body = Envelope<PreviewBody>),
+        (status = 202, description = "The job goes on.", body = Envelope<JobBody>,
+            headers(("Location" = String, description = "The job."))),
+        Guarded, Missing, Conflicting, Invalid, Outside
+    )
+)]
+pub(crate) async fn preview_sync(
+    State(state): State<ApiState>,
+    caller: Caller,
+    path: VaultPath,
+    patience: Patience,
+    StrictQuery(fields): StrictQuery<SyncFields>,
+) -> Result<ReadAnswer, ApiError> {
+    let (selection, request) = fields.into_parts()?;
+    caller.require(Scope::ReadSecrets)?;
+    let mut tx = state.store.begin().await?;
+    let opened = open(&mut tx, &state, &caller, &path, Role::Read, &selection).await?;
+    let pending = accept(tx, &state, &caller, opened, JobKind::Preview, request).await?;
+    ReadAnswer::to(&pending, &state, &caller, patience).await
+}

@@ -1,0 +1,54 @@
+//! `POST /v1/integrations/vaults/{owner}/{repo}/sync`
+
+use axum::extract::State;
+use keyway_shared::domain::job::JobKind;
+
+use super::open::{accept, open};
+use super::report::SyncReportBody;
+use super::selection::SyncFields;
+use super::{role, scopes};
+use crate::envelope::Envelope;
+use crate::error::ApiError;
+use crate::extract::{Caller, Strict, VaultPath};
+use crate::jobs::{Patience, RunningSync, SyncAnswer};
+use crate::schema::{Body, Conflicting, Guarded, Missing};
+use crate::state::ApiState;
+
+/// Sync
+///
+/// Makes one side equal to the other, as a job, and waits for it: up to 25 s, or as `Prefer: wait=N`
+/// says. A sync that ended is answered 200 also when its `status` is `partial` or `error`; what was
+/// refused before anything was written is an error with its code. One that has not ended in time is
+/// answered 202 with the job, and goes on. Unknown fields are refused. Push needs `read:secrets`,
+/// pull `write:secrets` and the role `write`; `allowDelete` needs `delete:secrets` and the role
+/// `write`.
+#[utoipa::path(
+    post,
+    path = "/v1/integrations/vaults/{owner}/{repo}/sync",
+    operation_id = "run_sync",
+    tag = "sync",
+    params(VaultPath, ("Prefer" = Option<String>, Header, description = "`wait=N`, 0 to 120 seconds, or `respond-async`.")),
+    request_body = SyncFields,
+    responses(
+        (status = 200, description = "How it ended.", body = Envelope<SyncReportBody>),
+        (status = 202, description = "It goes on.", body = Envelope<RunningSync>,
+            headers(("Location" = String, description = "The job."))),
+        Guarded, Missing, Conflicting, Body
+    )
+)]
+pub(crate) async fn run_sync(
+    State(state): State<ApiState>,
+    caller: Caller,
+    path: VaultPath,
+    patience: Patience,
+    Strict(fields): Strict<SyncFields>,
+) -> Result<SyncAnswer, ApiError> {
+    let (selection, request) = fields.into_parts()?;
+    let (direction, allow_delete) = (request.direction, request.allow_delete);
+    caller.require_all(&scopes(direction, allow_delete))?;
+    let needed = role(direction, allow_delete);
+    let mut tx = state.store.begin().await?;
+    let opened = open(&mut tx, &state, &caller, &path, needed, &selection).await?;
+    let pending = accept(tx, &state, &caller, opened, JobKind::Sync, request).await?;
+    SyncAnswer::to(&pending, &state, &caller, patience).await
+}

@@ -1,0 +1,104 @@
+//! Waiting for a job that was just accepted. The job does not depend on it: a caller that goes away
+//! ends the wait, not the job.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use keyway_shared::domain::job::{Job, JobClass, JobState, NewJob};
+use keyway_shared::queue::Waiter;
+use keyway_shared::store::{StoreError, Tx};
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use super::Patience;
+use crate::error::ApiError;
+use crate::state::ApiState;
+
+/// A signal may be lost; the row is not.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A job that is about to be accepted, and the ear for its end.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    /// The job.
+    pub(super) id: Uuid,
+    waiter: Waiter,
+}
+
+/// How a wait ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// The job has ended.
+    Finished(Box<Job>),
+    /// It has not. Set when it is known when it will go on.
+    Unfinished(Option<DateTime<Utc>>),
+}
+
+impl Pending {
+    /// Begins to listen, before there is a job whose end could be missed.
+    pub(crate) fn new(state: &ApiState) -> Self {
+        let id = state.ambient.new_id();
+        Self {
+            id,
+            waiter: state.queue.waiter(id),
+        }
+    }
+
+    /// Adds the job, ends the unit of work and wakes a worker.
+    pub(crate) async fn accept(
+        self,
+        state: &ApiState,
+        mut tx: Tx,
+        job: impl FnOnce(Uuid, DateTime<Utc>) -> NewJob,
+    ) -> Result<Self, ApiError> {
+        let now = tx.now().await?;
+        tx.insert_job(&job(self.id, now)).await?;
+        tx.commit().await?;
+        state.queue.ring(self.id, JobClass::Interactive).await;
+        Ok(self)
+    }
+
+    /// Waits until the job has ended, but no longer than the caller's patience, and not at all when
+    /// the job itself waits for longer than that or this process is to stop.
+    pub(super) async fn end(
+        &self,
+        state: &ApiState,
+        patience: Patience,
+    ) -> Result<Ending, ApiError> {
+        let until = Instant::now() + patience.wait;
+        loop {
+            let last = Instant::now() >= until || state.lifecycle.soft.is_cancelled();
+            match self.look(state).await {
+                Ok(Some(job)) if job.state.is_final() => {
+                    return Ok(Ending::Finished(Box::new(job)));
+                }
+                Ok(Some(job)) => {
+                    let due = (job.state == JobState::Waiting).then_some(job.due_at);
+                    let left = until.saturating_duration_since(Instant::now());
+                    let patient_until =
+                        state.ambient.now() + TimeDelta::from_std(left).unwrap_or_default();
+                    if last || due.is_some_and(|due| due > patient_until) {
+                        return Ok(Ending::Unfinished(due));
+                    }
+                }
+                // The vault went away, and its jobs with it.
+                Ok(None) => return Err(ApiError::not_found("job")),
+                // The job was accepted. That storage is away just now does not change that.
+                Err(error) if error.is_transient() && !last => {}
+                Err(error) => return Err(error.into()),
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            tokio::select! {
+                _ = timeout(left.min(LOOK_EVERY), self.waiter.changed()) => {}
+                () = state.lifecycle.soft.cancelled() => {}
+            }
+        }
+    }
+
+    async fn look(&self, state: &ApiState) -> Result<Option<Job>, StoreError> {
+        let mut tx = state.store.begin_read().await?;
+        let job = tx.job_snapshot(self.id).await?;
+        tx.commit().await?;
+        Ok(job)
+    }
+}

@@ -1,0 +1,40 @@
+//! What the operator can set about the API.
+
+use std::time::Duration;
+
+/// Settings of the API. The defaults are those of the contract.
+#[derive(Debug, Clone)]
+pub struct ApiOptions {
+    /// Base of callback and job URLs, without a slash at its end.
+    pub public_url: String,
+    /// Origins that `redirect_uri` may have; compared exactly.
+    pub redirect_origins: Vec<String>,
+    /// Origins whose pages may call the API with credentials; compared exactly.
+    pub cors_origins: Vec<String>,
+    /// Longest body of a request, in bytes.
+    pub max_body: usize,
+    /// How long a request waits for its job unless it says otherwise. Existing clients hang up
+    /// after 30 s.
+    pub default_wait: Duration,
+    /// The longest wait that `Prefer: wait=` can ask for.
+    pub max_wait: Duration,
+    /// When a job that was not finished fails.
+    pub job_deadline: Duration,
+    /// Whether `/metrics` is served here; false when it has a listen address of its own.
+    pub metrics_on_api: bool,
+}
+
+impl Default for ApiOptions {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            redirect_origins: Vec::new(),
+            cors_origins: Vec::new(),
+            max_body: 8 << 20,
+            default_wait: Duration::from_secs(25),
+            max_wait: Duration::from_mins(2),
+            job_deadline: Duration::from_hours(24),
+            metrics_on_api: true,
+        }
+    }
+}

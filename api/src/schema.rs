@@ -1,0 +1,184 @@
+//! What the OpenAPI document holds besides the operations: its head, the security scheme and the
+//! error answers that operations share.
+//!
+//! An operation lists its groups: `responses((status = 200, …), Guarded, Missing, Body)`.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, Ref, RefOr,
+    Response, ResponseBuilder,
+};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
+
+use crate::error::Problem;
+
+/// Name of the security scheme.
+const BEARER: &str = "bearer";
+
+/// Name, status and meaning of the shared error answers.
+const ERRORS: &[(&str, &str, &str)] = &[
+    ("BadRequest", "400", "The request is not well formed."),
+    ("Unauthorized", "401", "No valid API key was sent."),
+    (
+        "Forbidden",
+        "403",
+        "The key lacks a scope, or the user's role in the vault is not enough.",
+    ),
+    ("NotFound", "404", "There is none, or it is not yours."),
+    ("Conflict", "409", "Something else stands against it."),
+    ("PayloadTooLarge", "413", "The body is too long."),
+    ("UnsupportedMediaType", "415", "The body is not JSON."),
+    (
+        "ValidationError",
+        "422",
+        "A field does not fit; `errors` names it.",
+    ),
+    (
+        "RateLimited",
+        "429",
+        "Too many requests; see `Retry-After`.",
+    ),
+    ("Internal", "500", "A fault of ours; the text is constant."),
+    (
+        "ProviderError",
+        "502",
+        "The provider did not do what was asked.",
+    ),
+    (
+        "Unavailable",
+        "503",
+        "It cannot be answered right now; see `Retry-After`.",
+    ),
+];
+
+/// An OpenAPI document without operations.
+pub(crate) fn base() -> OpenApi {
+    let mut components = ComponentsBuilder::new().security_scheme(
+        BEARER,
+        SecurityScheme::Http(
+            Http::builder()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("API key")
+                .description(Some(
+                    "An API key: `kw_live_…` or `kw_test_…`. Keys carry scopes: `read:secrets`, \
+                     `write:secrets`, `delete:secrets`, `admin:api-keys`.",
+                ))
+                .build(),
+        ),
+    );
+    let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
+    Problem::schemas(&mut schemas);
+    for (name, schema) in schemas {
+        components = components.schema(name, schema);
+    }
+    for (name, _, description) in ERRORS {
+        components = components.response(*name, problem(description));
+    }
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Keyway Integrations")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(
+                    "Keeps the secrets of a repository in step with its hosting providers.\n\nA \
+                     success is `{\"data\": …, \"meta\": {\"requestId\": …}}`, an error a problem \
+                     document (RFC 9457) with a stable `code`.",
+                ))
+                .license(Some(License::new("Apache-2.0")))
+                .build(),
+        )
+        .components(Some(components.build()))
+        .security(Some([SecurityRequirement::new(
+            BEARER,
+            Vec::<String>::new(),
+        )]))
+        .build()
+}
+
+/// Completes a document: every answer must have a description, also one that its body's describes
+/// well enough.
+pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
+    for item in openapi.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    let text = match status.as_str() {
+                        "201" => "Created.",
+                        "202" => "Accepted.",
+                        "204" => "Done.",
+                        _ => "OK.",
+                    };
+                    text.clone_into(&mut response.description);
+                }
+            }
+        }
+    }
+    openapi
+}
+
+fn problem(description: &str) -> Response {
+    ResponseBuilder::new()
+        .description(description)
+        .content(
+            "application/problem+json",
+            ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("Problem")))
+                .build(),
+        )
+        .build()
+}
+
+fn shared(statuses: &[&str]) -> BTreeMap<String, RefOr<Response>> {
+    ERRORS
+        .iter()
+        .filter(|(_, status, _)| statuses.contains(status))
+        .map(|(name, status, _)| {
+            let reference = RefOr::Ref(Ref::from_response_name(*name));
+            ((*status).to_owned(), reference)
+        })
+        .collect()
+}
+
+/// Declares groups of shared error answers.
+macro_rules! groups {
+    ($($(#[$meta:meta])* $name:ident: $($status:literal),+;)+) => {$(
+        $(#[$meta])*
+        pub(crate) struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                shared(&[$($status),+])
+            }
+        }
+    )+};
+}
+
+groups! {
+    /// Any operation, even an open one.
+    Open: "500", "503";
+    /// An operation for callers with an API key.
+    Guarded: "401", "403", "500", "503";
+    /// The request is not possible as it stands.
+    Malformed: "400";
+    /// The path or the query names something that may not be there.
+    Missing: "404";
+    /// There is a query that may not fit.
+    Invalid: "422";
+    /// There is a JSON body.
+    Body: "400", "413", "415", "422";
+    /// Something may stand against it.
+    Conflicting: "409";
+    /// A provider is asked.
+    Outside: "502";
+}

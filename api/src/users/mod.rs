@@ -1,0 +1,3 @@
+//! The caller as a user.
+
+pub(crate) mod me;

@@ -1,0 +1,425 @@
+//! `keyway doctor`
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args, CommandFactory};
+use keyway_shared::ambient::Ambient;
+use keyway_shared::config::{
+    self, ApiArgs, ConfigError, Database, Entry, KeyOrigin, MetricsArgs, ProvidersArgs, RedisArgs,
+    RedisSettings, WorkerArgs,
+};
+use keyway_shared::domain::connection::ProviderName;
+use keyway_shared::providers::ProviderError;
+use keyway_shared::providers::reach::reachable;
+use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
+use keyway_shared::secret::Secret;
+use keyway_shared::store::{Store, StoreError};
+use keyway_worker::RetryPolicy;
+use serde_json::json;
+
+use crate::args::StorageArgs;
+use crate::cli::Cli;
+use crate::failure::{Failure, Outcome};
+use crate::{compose, output};
+
+/// How long each check may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Check the configuration and everything it needs
+///
+/// Shows the configuration in effect (never a secret) and tries the database, the encryption keys,
+/// Redis and the providers. Changes nothing. Ends with 1 when something does not work.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  keyway doctor --json | jq '.checks[] | select(.level != \"ok\")'"
+)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    storage: StorageArgs,
+    #[command(flatten)]
+    redis: RedisArgs,
+    #[command(flatten)]
+    api: ApiArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
+    worker: WorkerArgs,
+    #[command(flatten)]
+    providers: ProvidersArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Level {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// What was looked at, how it is, and what to do about it.
+#[derive(Debug)]
+struct Check {
+    name: &'static str,
+    level: Level,
+    finding: String,
+    action: Option<String>,
+}
+
+impl Check {
+    fn ok(name: &'static str, finding: impl Into<String>) -> Self {
+        Self {
+            name,
+            level: Level::Ok,
+            finding: finding.into(),
+            action: None,
+        }
+    }
+
+    fn not_ok(level: Level, name: &'static str, finding: impl Into<String>, action: &str) -> Self {
+        Self {
+            level,
+            action: Some(action.to_owned()),
+            ..Self::ok(name, finding)
+        }
+    }
+
+    fn fail(name: &'static str, finding: impl Into<String>, action: &str) -> Self {
+        Self::not_ok(Level::Fail, name, finding, action)
+    }
+}
+
+pub(crate) async fn run(args: &DoctorArgs, matches: &ArgMatches) -> Outcome {
+    // Its findings are its output: what the parts log about them would only repeat it.
+    args.storage.log.init(Some("off"))?;
+    let command = Cli::command();
+    let entries = command
+        .find_subcommand("doctor")
+        .map(|command| config::dump(command, matches, &config::environment))
+        .unwrap_or_default();
+    let checks = examine(args).await;
+    if args.json {
+        print_json(&entries, &checks)?;
+    } else {
+        print_text(&entries, &checks)?;
+    }
+    let failed = checks.iter().filter(|check| check.level == Level::Fail);
+    match failed.count() {
+        0 => Ok(()),
+        count => Err(Failure::new(format!("{count} check(s) failed"))),
+    }
+}
+
+async fn examine(args: &DoctorArgs) -> Vec<Check> {
+    let ambient = Ambient::system();
+    let mut checks = Vec::new();
+    let api = args.api.resolve();
+    let metrics = args.metrics.resolve(Some(&api)).map(|_| ());
+    let worker = args.worker.resolve();
+    let providers = args.providers.resolve(&config::environment);
+    let lease = match (&worker, &providers) {
+        (Ok(worker), Ok(providers)) => config::check_lease(worker, providers),
+        _ => Ok(()),
+    };
+    let storage = args.storage.check();
+    let keys = storage.as_ref().map_or(Ok(None), |(data, database)| {
+        args.storage
+            .encryption
+            .find(data, &database.url, &config::environment)
+    });
+    let redis = args.redis.resolve(&config::environment);
+
+    let problems: Vec<ConfigError> = [
+        metrics.err(),
+        worker.err(),
+        providers.as_ref().err().cloned(),
+        lease.err(),
+        storage.as_ref().err().cloned(),
+        keys.as_ref().err().cloned(),
+        redis.as_ref().err().cloned(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if problems.is_empty() {
+        checks.push(Check::ok("configuration", "every setting can be used"));
+    }
+    checks.extend(
+        problems.iter().map(|problem| {
+            Check::fail("configuration", problem.to_string(), "correct the setting")
+        }),
+    );
+
+    if let (Ok((_, database)), Ok(keys)) = (&storage, keys) {
+        checks.push(key_origin(keys.as_ref().map(|(_, origin)| origin)));
+        check_database(&mut checks, database, keys.map(|(keys, _)| keys), &ambient).await;
+        if let Ok(redis) = &redis {
+            checks.push(check_redis(redis.as_ref(), database).await);
+        }
+    }
+    if let Ok(providers) = &providers {
+        let origin = providers.vercel.api_url.as_str();
+        let limit = providers.timeout.min(PATIENCE);
+        let check = match reachable(
+            ProviderName::Vercel,
+            "VERCEL_API_URL",
+            origin,
+            limit,
+            ambient,
+        )
+        .await
+        {
+            Ok(status) => Check::ok("Vercel", format!("{origin} answers (status {status})")),
+            // It did answer: with a redirect, which is never followed.
+            Err(ProviderError::Protocol) => Check::ok("Vercel", format!("{origin} answers")),
+            Err(error) => Check::not_ok(
+                Level::Warn,
+                "Vercel",
+                format!("{origin} cannot be reached: {error}"),
+                "check VERCEL_API_URL, the network, name resolution and the system's certificates; \
+                 syncs wait and are tried again until it answers",
+            ),
+        };
+        checks.push(check);
+    }
+    checks
+}
+
+fn key_origin(origin: Option<&KeyOrigin>) -> Check {
+    const NAME: &str = "encryption keys";
+    match origin {
+        None => Check::ok(
+            NAME,
+            "none yet: the first start makes one in the data folder",
+        ),
+        Some(KeyOrigin::Configured) => Check::ok(NAME, "configured"),
+        Some(KeyOrigin::File(path) | KeyOrigin::Generated(path)) => {
+            if readable_by_others(path) {
+                return Check::not_ok(
+                    Level::Warn,
+                    NAME,
+                    format!("{} can be read by other users", path.display()),
+                    "chmod 600 the file",
+                );
+            }
+            Check::ok(NAME, format!("in {}", path.display()))
+        }
+    }
+}
+
+fn readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+}
+
+async fn check_database(
+    checks: &mut Vec<Check>,
+    database: &Database,
+    keys: Option<Secret>,
+    ambient: &Ambient,
+) {
+    const NAME: &str = "database";
+    let shown = database.url.redacted();
+    let missing = database.url.file().is_some_and(|file| !file.exists());
+    let (false, Some(keys)) = (missing, keys) else {
+        checks.push(Check::ok(
+            NAME,
+            format!("{shown} is made at the first start"),
+        ));
+        return;
+    };
+    let impatient = Database {
+        startup_timeout: database.startup_timeout.min(PATIENCE),
+        ..database.clone()
+    };
+    let store = match compose::connect(&impatient, &keys, ambient).await {
+        Ok(store) => store,
+        Err(failure) => {
+            checks.push(Check::fail(
+                NAME,
+                failure.message(),
+                failure.advice().unwrap_or("check DATABASE_URL"),
+            ));
+            return;
+        }
+    };
+    match store.pending_migrations().await {
+        Ok(pending) if pending.is_empty() => {
+            checks.push(Check::ok(
+                NAME,
+                format!("{shown} answers, schema up to date"),
+            ));
+            checks.push(check_keys(&store).await);
+        }
+        Ok(pending) => checks.push(Check::not_ok(
+            Level::Warn,
+            NAME,
+            format!("{shown} answers, {} migration(s) pending", pending.len()),
+            "run `keyway migrate` (`keyway serve` does it by itself)",
+        )),
+        Err(error) => checks.push(Check::fail(
+            NAME,
+            error.to_string(),
+            "the database's user must own the schema",
+        )),
+    }
+    store.close().await;
+}
+
+async fn check_keys(store: &Store) -> Check {
+    const NAME: &str = "decryption";
+    match store.unlock().await {
+        Ok(_) => Check::ok(NAME, "the encryption keys open this database"),
+        Err(error @ (StoreError::WrongKey { .. } | StoreError::UnknownKey { .. })) => Check::fail(
+            NAME,
+            error.to_string(),
+            "set KEYWAY_ENCRYPTION_KEYS to the keys that this database was made with",
+        ),
+        Err(error) => Check::fail(NAME, error.to_string(), "see the database's own log"),
+    }
+}
+
+async fn check_redis(redis: Option<&RedisSettings>, database: &Database) -> Check {
+    const NAME: &str = "Redis";
+    let Some(redis) = redis else {
+        return if database.url.is_sqlite() {
+            Check::ok(NAME, "not used: one process on SQLite needs none")
+        } else {
+            Check::not_ok(
+                Level::Warn,
+                NAME,
+                "not configured: only `keyway serve` works, as the only process",
+                "set REDIS_URL to run `keyway api` and `keyway worker`",
+            )
+        };
+    };
+    let options = RedisOptions {
+        url: redis.url.clone(),
+        prefix: redis.prefix.clone(),
+        startup_timeout: Duration::from_secs(1),
+    };
+    let shown = config::redact_url(&redis.url);
+    let asked = tokio::time::timeout(PATIENCE, RedisQueue::connect(&options)).await;
+    let up = match asked {
+        Ok(Ok(connected)) => Queue::redis(connected, "doctor", None).ping(PATIENCE).await,
+        _ => false,
+    };
+    if up {
+        Check::ok(NAME, format!("{shown} answers"))
+    } else {
+        Check::fail(
+            NAME,
+            format!("{shown} does not answer"),
+            "start it, or check REDIS_URL and its password; while it is away jobs start late, but \
+             none is lost",
+        )
+    }
+}
+
+/// What becomes of a job that fails, for people.
+fn retries(policy: &RetryPolicy) -> Vec<Vec<String>> {
+    let pauses: Vec<_> = (1..policy.attempts)
+        .map(|attempt| {
+            let doubled = policy.first.saturating_mul(1 << (attempt - 1).min(20));
+            humantime::format_duration(doubled.min(policy.cap)).to_string()
+        })
+        .collect();
+    let row = |cause: &str, then: String| vec![format!("  {cause}"), then];
+    vec![
+        row(
+            "passing failures",
+            format!(
+                "{} attempts, a random part of {} between them",
+                policy.attempts,
+                pauses.join(", ")
+            ),
+        ),
+        row(
+            "rate limits",
+            "waited for as long as the provider asks, at most 1h; not counted".to_owned(),
+        ),
+        row("all other failures", "not tried again".to_owned()),
+    ]
+}
+
+fn print_text(entries: &[Entry], checks: &[Check]) -> Outcome {
+    output::line("Configuration")?;
+    let rows: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let value = entry.value.clone().unwrap_or_else(|| "-".to_owned());
+            vec![
+                format!("  {}", entry.variable),
+                value,
+                entry.source.as_str().to_owned(),
+            ]
+        })
+        .collect();
+    output::table(&rows)?;
+    output::line("\nRetries")?;
+    output::table(&retries(&RetryPolicy::default()))?;
+    output::line("\nChecks")?;
+    for check in checks {
+        let mark = match check.level {
+            Level::Ok => console::style("OK  ").green(),
+            Level::Warn => console::style("WARN").yellow(),
+            Level::Fail => console::style("FAIL").red().bold(),
+        };
+        output::line(format!("  {mark}  {}: {}", check.name, check.finding))?;
+        if let Some(action) = &check.action {
+            output::line(format!("        -> {action}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn print_json(entries: &[Entry], checks: &[Check]) -> Outcome {
+    let configuration: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            json!({
+                "variable": entry.variable,
+                "value": entry.value,
+                "source": entry.source.as_str(),
+            })
+        })
+        .collect();
+    let checks: Vec<_> = checks
+        .iter()
+        .map(|check| {
+            json!({
+                "name": check.name,
+                "level": check.level.as_str(),
+                "finding": check.finding,
+                "action": check.action,
+            })
+        })
+        .collect();
+    let policy = RetryPolicy::default();
+    output::line(format!(
+        "{:#}",
+        json!({
+            "configuration": configuration,
+            "retries": {
+                "attempts": policy.attempts,
+                "firstPauseMs": policy.first.as_millis() as u64,
+                "longestPauseMs": policy.cap.as_millis() as u64,
+            },
+            "checks": checks,
+        })
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! `keyway simulate …`
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use keyway_shared::config::LogArgs;
+use keyway_simulator::vercel::{Preset, TOKEN, Vercel};
+
+use crate::failure::{Failure, Outcome};
+use crate::output;
+use crate::process::Process;
+
+/// Run a stand-in of a provider, to try things without an account
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    #[command(subcommand)]
+    provider: SimulatedProvider,
+}
+
+#[derive(Debug, Subcommand)]
+enum SimulatedProvider {
+    Vercel(VercelArgs),
+}
+
+/// A stateful stand-in of Vercel's API
+///
+/// It forgets everything when it ends. It prints the token to use with it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  keyway simulate vercel --port 9100 &\n  VERCEL_API_URL=http://127.0.0.1:9100 keyway serve"
+)]
+struct VercelArgs {
+    /// Port to listen on; 0 picks a free one and prints it
+    #[arg(long, value_name = "N", default_value = "9100")]
+    port: u16,
+
+    /// What is there at the start
+    #[arg(long, value_enum, default_value_t = SimulatedWorld::LivedIn)]
+    preset: SimulatedWorld,
+
+    /// How long each answer takes, in milliseconds
+    #[arg(long, value_name = "N", default_value = "0")]
+    latency_ms: u64,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// What a simulated provider holds at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SimulatedWorld {
+    /// Two dozen projects; one of them has a variable in each of preview and development
+    Starter,
+    /// The same, and that project has been edited by hand for years
+    LivedIn,
+}
+
+impl From<SimulatedWorld> for Preset {
+    fn from(world: SimulatedWorld) -> Self {
+        match world {
+            SimulatedWorld::Starter => Self::Starter,
+            SimulatedWorld::LivedIn => Self::LivedIn,
+        }
+    }
+}
+
+pub(crate) async fn run(args: &SimulateArgs) -> Outcome {
+    let SimulatedProvider::Vercel(args) = &args.provider;
+    args.log.init(None)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let simulator = Vercel::bind(address, args.preset.into())
+        .await
+        .map_err(|error| {
+            Failure::new(format!("cannot listen on {address}: {error}"))
+                .hint("choose another port with --port")
+        })?;
+    simulator.set_latency(Duration::from_millis(args.latency_ms));
+    let url = simulator.url();
+    Process::new()
+        .run(|| {
+            output::line(format!("Simulated Vercel on {url}"))?;
+            output::line(format!("Token: {TOKEN}"))?;
+            output::line(format!("Use it with: VERCEL_API_URL={url} keyway serve"))?;
+            Ok(())
+        })
+        .await?;
+    simulator.stop().await;
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! The program as a user runs it: what it prints, how it ends, what it refuses.
+
+#![cfg(test)]
+
+mod crash;
+mod support;
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use support::{Home, hex_key};
+
+const ALL_SCOPES: &str = "read:secrets,write:secrets,delete:secrets,admin:api-keys";
+
+#[tokio::test]
+async fn the_first_start_prints_a_key_that_works_and_later_starts_do_not() {
+    let home = Home::new();
+    let mut first = home.spawn(&["serve"]);
+    let key = first.line();
+    let token = key.strip_prefix("API key: ").expect("the key comes first");
+    assert!(token.starts_with("kw_live_") && token.len() == 48, "{key}");
+    let url = first.url();
+    assert_eq!(support::get(&format!("{url}/healthz"), None).await, 200);
+    let connections = format!("{url}/v1/integrations/connections");
+    assert_eq!(support::get(&connections, None).await, 401);
+    assert_eq!(support::get(&connections, Some(token)).await, 200);
+    assert_eq!(first.terminate(), Some(0));
+
+    let mut second = home.spawn(&["serve"]);
+    let url = second.url();
+    let connections = format!("{url}/v1/integrations/connections");
+    assert_eq!(support::get(&connections, Some(token)).await, 200);
+    assert_eq!(second.terminate(), Some(0));
+}
+
+#[test]
+fn what_the_embedded_form_keeps_is_for_its_owner_only() {
+    let home = Home::new();
+    assert!(home.run(&["migrate"]).success);
+    for file in ["", "encryption.key", "keyway.db"] {
+        let meta = std::fs::metadata(home.data().join(file)).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o077, 0, "{file}");
+    }
+}
+
+#[test]
+fn a_wrong_encryption_key_does_not_start() {
+    let home = Home::new();
+    assert!(home.run(&["migrate"]).success);
+    let wrong = home.run_with(
+        &["serve"],
+        &[("KEYWAY_ENCRYPTION_KEYS", &hex_key("k1", "ab"))],
+    );
+    assert_eq!(wrong.code, Some(1));
+    assert!(
+        wrong.err.contains("encryption key is wrong"),
+        "{}",
+        wrong.err
+    );
+    assert_eq!(wrong.out, "");
+}
+
+#[test]
+fn a_second_service_on_the_same_folder_does_not_start_but_short_commands_work() {
+    let home = Home::new();
+    let mut serve = home.spawn(&["serve"]);
+    serve.line();
+    serve.url();
+    let second = home.run(&["serve"]);
+    assert_eq!(second.code, Some(2));
+    assert!(second.err.contains("another keyway"), "{}", second.err);
+    assert!(home.run(&["keys", "list"]).success);
+    assert_eq!(serve.terminate(), Some(0));
+}
+
+#[test]
+fn processes_that_share_say_what_to_set() {
+    let home = Home::new();
+    for command in ["api", "worker"] {
+        let sqlite = home.run(&[command]);
+        assert_eq!(sqlite.code, Some(2));
+        assert!(
+            sqlite.err.contains("DATABASE_URL") && sqlite.err.contains("REDIS_URL"),
+            "{}",
+            sqlite.err
+        );
+        let alone = home.run_with(&[command], &[("DATABASE_URL", "postgres://localhost/x")]);
+        assert_eq!(alone.code, Some(2));
+        assert!(alone.err.contains("set REDIS_URL"), "{}", alone.err);
+    }
+    // What cannot start leaves nothing behind.
+    assert!(!home.data().exists());
+}
+
+#[test]
+fn a_database_that_is_away_is_waited_for_and_then_given_up() {
+    let home = Home::new();
+    // A port that was free a moment ago.
+    let port = support::free_port();
+    let url = format!("postgres://me:hunter2@127.0.0.1:{port}/x");
+    let ended = home.run_with(
+        &["serve"],
+        &[
+            ("DATABASE_URL", &url),
+            ("KEYWAY_ENCRYPTION_KEYS", &hex_key("k1", "ab")),
+            ("KEYWAY_STARTUP_TIMEOUT", "4s"),
+        ],
+    );
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.err.contains("waiting for the database"),
+        "{}",
+        ended.err
+    );
+    assert!(ended.err.contains("did not answer within"), "{}", ended.err);
+    assert!(!ended.err.contains("hunter2"), "{}", ended.err);
+}
+
+#[test]
+fn keys_are_created_before_the_first_start_listed_and_revoked() {
+    let home = Home::new();
+    let created = home.run(&["keys", "create", "--user", "ci", "--scopes", ALL_SCOPES]);
+    assert!(created.success, "{}", created.err);
+    let token = created.out.trim_end_matches('\n');
+    assert!(
+        token.starts_with("kw_live_") && token.len() == 48,
+        "{token}"
+    );
+    let test = home.run(&[
+        "keys",
+        "create",
+        "--user",
+        "CI",
+        "--scopes",
+        "read:secrets",
+        "--test",
+        "--name",
+        "nightly",
+        "--expires-in-days",
+        "1",
+    ]);
+    assert!(test.out.starts_with("kw_test_"), "{}", test.err);
+
+    let listed = home.run(&["keys", "list"]).out;
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    assert!(
+        listed.contains("nightly") && !listed.contains(token),
+        "{listed}"
+    );
+
+    let prefix = &token[..16];
+    assert!(
+        home.run(&["keys", "revoke", prefix])
+            .out
+            .contains("revoked")
+    );
+    assert!(home.run(&["keys", "list"]).out.contains("revoked"));
+    let unknown = home.run(&["keys", "revoke", "kw_live_nothing"]);
+    assert_eq!(unknown.code, Some(1));
+
+    // Somebody is there, so the first start of the service makes nobody.
+    let mut serve = home.spawn(&["serve"]);
+    serve.url();
+    assert_eq!(serve.terminate(), Some(0));
+}
+
+#[test]
+fn bad_flags_and_settings_end_with_two() {
+    let home = Home::new();
+    let scope = ["keys", "create", "--user", "ci", "--scopes", "everything"];
+    for flags in [&["nonsense"][..], &["serve", "--listen", "8080"], &scope] {
+        assert_eq!(home.run(flags).code, Some(2), "{flags:?}");
+    }
+    let lease = home.run_with(&["serve"], &[("KEYWAY_LEASE", "20s")]);
+    assert_eq!(lease.code, Some(2));
+    assert!(lease.err.contains("KEYWAY_LEASE"), "{}", lease.err);
+}
+
+#[test]
+fn operators_are_made_and_unmade() {
+    let home = Home::new();
+    home.run(&[
+        "keys",
+        "create",
+        "--user",
+        "ada",
+        "--scopes",
+        "read:secrets",
+    ]);
+    assert!(home.run(&["users", "promote", "ada"]).success);
+    assert!(home.run(&["users", "demote", "ada"]).success);
+    assert_eq!(home.run(&["users", "promote", "bob"]).code, Some(1));
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong_shows_no_secret_and_changes_nothing() {
+    let home = Home::new();
+    let away = format!("http://127.0.0.1:{}", support::free_port());
+    let vercel = ("VERCEL_API_URL", away.as_str());
+    let fresh = home.run_with(&["doctor", "--json"], &[vercel]);
+    assert_eq!(fresh.code, Some(0), "{}", fresh.out);
+    let report: serde_json::Value = serde_json::from_str(&fresh.out).unwrap();
+    let levels: Vec<_> = report["checks"].as_array().unwrap().iter().collect();
+    assert!(levels.iter().any(|check| check["level"] == "warn"));
+    assert!(!home.data().exists());
+
+    let redis = format!("redis://:hunter2@127.0.0.1:{}", support::free_port());
+    let sick = home.run_with(&["doctor"], &[vercel, ("REDIS_URL", &redis)]);
+    assert_eq!(sick.code, Some(1));
+    assert!(sick.out.contains("FAIL  Redis"), "{}", sick.out);
+    assert!(!sick.out.contains("hunter2") && !sick.err.contains("hunter2"));
+}
+
+#[test]
+fn the_simulator_says_where_it_is_and_stops() {
+    let home = Home::new();
+    let mut vercel = home.spawn(&["simulate", "vercel", "--port", "0"]);
+    assert!(
+        vercel
+            .line()
+            .starts_with("Simulated Vercel on http://127.0.0.1:")
+    );
+    assert_eq!(vercel.terminate(), Some(0));
+}
+
+#[test]
+fn the_demo_succeeds_in_plain_text_and_shows_no_value() {
+    let home = Home::new();
+    let demo = home.run(&["demo", "--latency-ms", "0"]);
+    assert_eq!(demo.code, Some(0), "{}{}", demo.out, demo.err);
+    assert!(demo.out.contains("Done:"), "{}", demo.out);
+    assert!(!demo.out.contains('\u{1b}'), "{}", demo.out);
+    assert!(!demo.out.contains("made-up") && !demo.out.contains("kw_live_"));
+    assert!(!home.data().exists());
+}
+
+#[test]
+fn the_demo_takes_a_file_of_ones_own() {
+    let home = Home::new();
+    let file = home.file(".env", "ONLY=hunter2\nOTHER=\"two\nlines\"\n");
+    let demo = home.run(&[
+        "demo",
+        "--latency-ms",
+        "0",
+        "--preset",
+        "starter",
+        "--env-file",
+        &file,
+    ]);
+    assert_eq!(demo.code, Some(0), "{}{}", demo.out, demo.err);
+    assert!(demo.out.contains("ONLY") && !demo.out.contains("hunter2"));
+    let missing = home.run(&["demo", "--env-file", "/nowhere/.env"]);
+    assert_eq!(missing.code, Some(2));
+}

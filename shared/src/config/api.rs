@@ -1,0 +1,91 @@
+//! The HTTP API.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use super::Origin;
+use super::values::listen;
+
+/// The API.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "API")]
+pub struct ApiArgs {
+    /// Address of the API; port 0 picks a free one and prints it
+    #[arg(
+        long,
+        env = "KEYWAY_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        value_parser = listen
+    )]
+    pub listen: SocketAddr,
+
+    /// The API's origin as its users see it: base of callback and job addresses
+    ///
+    /// Without it the address that the API listens on is used.
+    #[arg(long, env = "KEYWAY_PUBLIC_URL", value_name = "ORIGIN")]
+    pub public_url: Option<Origin>,
+
+    /// Origins, separated by commas, that a connect may send the browser back to
+    #[arg(
+        long,
+        env = "KEYWAY_REDIRECT_ORIGINS",
+        value_name = "ORIGINS",
+        value_delimiter = ','
+    )]
+    pub redirect_origins: Vec<Origin>,
+
+    /// Origins, separated by commas, whose pages may call the API from a browser
+    #[arg(
+        long,
+        env = "KEYWAY_CORS_ORIGINS",
+        value_name = "ORIGINS",
+        value_delimiter = ','
+    )]
+    pub cors_origins: Vec<Origin>,
+}
+
+impl ApiArgs {
+    /// The checked settings.
+    pub fn resolve(&self) -> ApiSettings {
+        ApiSettings {
+            listen: self.listen,
+            public_url: self.public_url.clone(),
+            redirect_origins: self.redirect_origins.clone(),
+            cors_origins: self.cors_origins.clone(),
+        }
+    }
+}
+
+/// The API, checked.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its origin for users, when it differs from where it listens.
+    pub public_url: Option<Origin>,
+    /// Where a connect may send the browser back to.
+    pub redirect_origins: Vec<Origin>,
+    /// Whose pages may call it.
+    pub cors_origins: Vec<Origin>,
+}
+
+impl ApiSettings {
+    /// The origin for users, given where the API really listens.
+    pub fn public_origin(&self, bound: SocketAddr) -> String {
+        match &self.public_url {
+            Some(origin) => origin.to_string(),
+            None => origin_of(bound),
+        }
+    }
+}
+
+/// `http://` and an address that a client on this machine can use: "every address" is not one.
+fn origin_of(bound: SocketAddr) -> String {
+    if bound.ip().is_unspecified() {
+        format!("http://localhost:{}", bound.port())
+    } else {
+        format!("http://{bound}")
+    }
+}

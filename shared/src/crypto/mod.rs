@@ -1,0 +1,11 @@
+//! Sealing of values and tokens, fingerprints, API tokens.
+//!
+//! Nothing here does IO or keeps state besides keys; randomness comes from
+//! [`Ambient`](crate::ambient::Ambient).
+
+pub mod fingerprint;
+pub mod ring;
+pub mod tokens;
+
+pub use fingerprint::FingerprintKey;
+pub use ring::{Aad, CryptoError, KeyRing, Sealed};

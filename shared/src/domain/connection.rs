@@ -1,0 +1,106 @@
+//! Connections: a user's account at a provider.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::words;
+use crate::secret::Secret;
+
+words! {
+    /// The providers of the API reference.
+    pub enum ProviderName {
+        /// Vercel.
+        Vercel = "vercel",
+        /// Netlify.
+        Netlify = "netlify",
+        /// Railway.
+        Railway = "railway",
+        /// Fly.io.
+        Fly = "fly",
+    }
+}
+
+words! {
+    /// Whether a connection can be used.
+    pub enum ConnectionStatus {
+        /// It worked when last used.
+        Active = "active",
+        /// The provider no longer accepts its credential.
+        NeedsReconnect = "needs-reconnect",
+    }
+}
+
+words! {
+    /// How a connection came about.
+    pub enum AuthMethod {
+        /// An OAuth authorization.
+        OAuth = "oauth",
+        /// A pasted token.
+        Token = "token",
+    }
+}
+
+/// A connection without its credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Identity.
+    pub id: Uuid,
+    /// Who connected it; nobody else may use it.
+    pub user_id: Uuid,
+    /// The provider.
+    pub provider: ProviderName,
+    /// The team's id, or the user's for a personal account.
+    pub provider_account_id: String,
+    /// The user at the provider.
+    pub provider_user_id: String,
+    /// The team at the provider; `None` for a personal account.
+    pub provider_team_id: Option<String>,
+    /// The installation of our integration, when connected by OAuth.
+    pub installation_id: Option<String>,
+    /// What to show: the team's or the user's name.
+    pub account_name: String,
+    /// OAuth or a pasted token.
+    pub auth_method: AuthMethod,
+    /// Whether it can be used.
+    pub status: ConnectionStatus,
+    /// When it was made, or made again.
+    pub created_at: DateTime<Utc>,
+    /// Last change.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What calls to a provider are made with.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// The bearer token.
+    pub token: Secret,
+    /// The team that the calls are for.
+    pub team_id: Option<String>,
+}
+
+/// The account behind a credential, as the provider tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderAccount {
+    /// The user at the provider.
+    pub user_id: String,
+    /// The user's login or name.
+    pub username: String,
+    /// The user's address, when the provider tells it.
+    pub email: Option<String>,
+    /// The team, for a credential that is used for one.
+    pub team_id: Option<String>,
+    /// The team's name.
+    pub team_name: Option<String>,
+}
+
+impl ProviderAccount {
+    /// The id under which reconnecting finds the same connection: the team's, else the user's.
+    pub fn account_id(&self) -> &str {
+        self.team_id.as_deref().unwrap_or(&self.user_id)
+    }
+
+    /// What to show.
+    pub fn display_name(&self) -> &str {
+        self.team_name.as_deref().unwrap_or(&self.username)
+    }
+}

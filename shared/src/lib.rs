@@ -1,0 +1,20 @@
+//! What every process of Keyway shares: the domain, the planner, storage, the queue's bell and
+//! signals, the providers, encryption, configuration and telemetry.
+//!
+//! Modules form layers and use only what stands before them: [`clock`], [`entropy`], [`secret`] →
+//! [`domain`] and [`sync`] (no IO) → [`crypto`], [`config`] → [`store`], [`queue`], [`providers`] →
+//! [`telemetry`], [`lifecycle`].
+
+pub mod ambient;
+pub mod clock;
+pub mod config;
+pub mod crypto;
+pub mod domain;
+pub mod entropy;
+pub mod lifecycle;
+pub mod providers;
+pub mod queue;
+pub mod secret;
+pub mod store;
+pub mod sync;
+pub mod telemetry;

@@ -1,0 +1,134 @@
+//! What goes to a provider and what comes back, before and after the wire. The body of either may
+//! hold values, so neither can be printed.
+
+use std::fmt::{self, Debug};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use super::retry_after::{self, RetryHints};
+use super::{CallFamily, ProviderError};
+use crate::secret::Secret;
+
+/// The methods in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Reads.
+    Get,
+    /// Creates.
+    Post,
+    /// Edits.
+    Patch,
+    /// Deletes.
+    Delete,
+}
+
+/// What is sent.
+pub enum Body {
+    /// Nothing.
+    None,
+    /// JSON, already written. The transport takes it over and keeps copies that cannot be wiped.
+    Json(Vec<u8>),
+    /// A form.
+    Form(Vec<(&'static str, Secret)>),
+}
+
+impl Body {
+    /// Writes `value` as JSON.
+    pub fn json(value: &impl Serialize) -> Result<Self, ProviderError> {
+        serde_json::to_vec(value)
+            .map(Self::Json)
+            .map_err(|_| ProviderError::Protocol)
+    }
+}
+
+impl Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body(…)")
+    }
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// Its name in traces, such as `variables.list`.
+    pub op: &'static str,
+    /// What the provider counts it with.
+    pub family: CallFamily,
+    /// Its method.
+    pub verb: Verb,
+    /// Its path, with `{…}` for each segment that is filled in.
+    pub route: &'static str,
+    /// What fills the path, in order. Each is one segment, whatever it contains.
+    pub segments: Vec<&'a str>,
+    /// The query.
+    pub query: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Body,
+}
+
+/// An answer, read to its end. The body is wiped when dropped, since it may hold values.
+pub struct Answer {
+    /// Its status, never 3xx.
+    pub status: u16,
+    /// Its body.
+    pub body: Zeroizing<Vec<u8>>,
+    /// Whether the call was to change something.
+    pub writes: bool,
+    pub(super) retry_after: Option<String>,
+    pub(super) reset: Option<String>,
+    pub(super) received: DateTime<Utc>,
+}
+
+impl Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Answer {
+    /// Whether the call succeeded.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Reads the body of a success. One that cannot be read leaves a write unconfirmed.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ProviderError> {
+        serde_json::from_slice(&self.body).map_err(|_| self.unreadable())
+    }
+
+    /// What a success whose body says nothing amounts to.
+    pub fn unreadable(&self) -> ProviderError {
+        if self.writes {
+            ProviderError::OutcomeUnknown
+        } else {
+            ProviderError::Protocol
+        }
+    }
+
+    /// Whether the answer says in a header when to come again.
+    pub fn has_retry_after(&self) -> bool {
+        self.retry_after.is_some()
+    }
+
+    /// When to come again, from the headers and what the body says.
+    pub fn retry_at(
+        &self,
+        reset_secs: Option<f64>,
+        reset_ms: Option<f64>,
+    ) -> Option<DateTime<Utc>> {
+        retry_after::retry_at(
+            &RetryHints {
+                retry_after: self.retry_after.as_deref(),
+                header_reset: self.reset.as_deref(),
+                reset_secs,
+                reset_ms,
+            },
+            self.received,
+        )
+    }
+}

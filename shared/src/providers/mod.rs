@@ -1,0 +1,259 @@
+//! The providers: each a folder with the same file names, behind one trait.
+//!
+//! Callers never ask which provider they have; they ask for its [`Descriptor`]. A client classifies
+//! what happened ([`ProviderError`]); whether and when to try again is the engine's decision, so
+//! clients never retry.
+
+pub mod calls;
+pub mod error;
+pub mod http;
+pub mod message;
+pub mod reach;
+pub mod registry;
+pub mod retry_after;
+pub mod vercel;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use calls::{CallFamily, CallGuard, Calls, Session, Unguarded};
+pub use error::ProviderError;
+
+use crate::domain::connection::{AuthMethod, ProviderAccount, ProviderName};
+use crate::domain::job::ErrorCode;
+use crate::secret::Secret;
+use crate::sync::options::VariableType;
+use crate::sync::plan::Action;
+use crate::sync::remote::{Destination, RemoteValue, RemoteView};
+
+/// What a provider is and can do, as data.
+#[derive(Debug, Clone)]
+pub struct Descriptor {
+    /// Its name in paths, SQL and metrics.
+    pub name: ProviderName,
+    /// Its name for people.
+    pub display_name: &'static str,
+    /// How a user can connect now, with this configuration. Empty: not at all.
+    pub auth_methods: Vec<AuthMethod>,
+    /// Whether this program can sync with it.
+    pub available: bool,
+    /// Environments that every project has.
+    pub environments: &'static [&'static str],
+    /// Whether projects have environments of their own making as well.
+    pub custom_environments: bool,
+    /// The environment that a branch may narrow.
+    pub branch_environment: Option<&'static str>,
+    /// Whether projects have services, each with values of its own.
+    pub services: bool,
+    /// Whether values apply only after a new deployment.
+    pub needs_redeploy: bool,
+    /// Most variables in one environment.
+    pub max_variables: usize,
+    /// What the operator has to set before OAuth works.
+    pub oauth_settings: &'static [&'static str],
+}
+
+/// A project of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Project {
+    /// The canonical id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `owner/repo` of the repository it is linked with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linked_repo: Option<String>,
+    /// The framework that the provider detected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framework: Option<String>,
+    /// Names that `providerEnvironment` may take.
+    pub environments: Vec<String>,
+}
+
+/// What an OAuth code was exchanged for.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The token.
+    pub token: Secret,
+    /// The team it is for.
+    pub team_id: Option<String>,
+    /// The installation it belongs to.
+    pub installation_id: Option<String>,
+}
+
+/// One change that the executor is to make.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The key.
+    pub key: String,
+    /// What is done: never [`Action::Skip`].
+    pub action: Action,
+    /// The new value; `None` for a delete.
+    pub value: Option<Secret>,
+}
+
+/// What the provider confirmed of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The row that bears the value now.
+    pub remote_id: String,
+    /// Its stamp in the answer of that write; `None` when the answer bore none, and then nothing is
+    /// remembered of the write.
+    pub stamp: Option<String>,
+}
+
+/// What became of one change.
+#[derive(Debug, Clone)]
+pub struct ChangeResult {
+    /// The key.
+    pub key: String,
+    /// What was to be done.
+    pub action: Action,
+    /// The receipt (none for a delete), or why not.
+    pub result: Result<Option<Receipt>, ChangeFailure>,
+}
+
+/// Why one change was not made, in words of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeFailure {
+    /// Stable word.
+    pub code: ErrorCode,
+    /// Sentence.
+    pub message: String,
+}
+
+/// What an [`Provider::apply`] did.
+#[derive(Debug, Clone, Default)]
+pub struct Applied {
+    /// One entry for each change that was answered. Changes without an entry were not attempted, or
+    /// their outcome is unknown (see `stopped`).
+    pub results: Vec<ChangeResult>,
+    /// Why it stopped before the end; the engine decides what that means for the job.
+    pub stopped: Option<ProviderError>,
+}
+
+/// A row that gives its value to several environments, about to be taken apart: what is needed to
+/// finish or undo that if the process dies in between. Holds no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Split {
+    /// Identity of the record.
+    pub id: Uuid,
+    /// The key.
+    pub key: String,
+    /// The row that loses our scope.
+    pub row_id: String,
+    /// Where our value goes.
+    pub destination: Destination,
+    /// Provider's word for the row's type, kept by the new row.
+    pub kind: String,
+    /// The scopes the row had, in the provider's own form.
+    pub prior: serde_json::Value,
+}
+
+/// Keeps what must survive the process between two calls. Both answer only once it is durable.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Records a split *before* its first call.
+    async fn open_split(&self, split: &Split) -> Result<(), ProviderError>;
+
+    /// Records that our scope has its own row again.
+    async fn close_split(&self, id: Uuid) -> Result<(), ProviderError>;
+
+    /// Tells how many changes have been answered so far.
+    fn progress(&self, done: usize);
+
+    /// A new id for a split's record.
+    fn new_id(&self) -> Uuid;
+}
+
+/// What a write needs besides the changes.
+#[derive(Debug, Clone, Copy)]
+pub struct ApplyOptions {
+    /// The type of new rows.
+    pub variable_type: VariableType,
+}
+
+/// A hosting provider.
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// What it is and can do.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// The origin that calls go to: part of what makes two projects the same project.
+    fn api_origin(&self) -> &str;
+
+    /// Whether `project` is an id that never changes and names one project only.
+    fn is_canonical_project(&self, project: &str) -> bool;
+
+    /// Whether `key` is a name that the platform reserves or injects.
+    fn is_reserved(&self, key: &str) -> bool;
+
+    /// Whether the provider takes variables of this name.
+    fn allows_name(&self, key: &str) -> bool;
+
+    /// The page that a browser is sent to; `None` without OAuth settings.
+    fn authorize_url(&self, state: &str, callback: &str) -> Option<String>;
+
+    /// Exchanges an OAuth code.
+    async fn exchange_code(&self, code: &str, callback: &str) -> Result<Grant, ProviderError>;
+
+    /// Verifies a credential by asking whose it is.
+    async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError>;
+
+    /// Every project that the credential can see.
+    async fn projects(&self, session: &Session) -> Result<Vec<Project>, ProviderError>;
+
+    /// One project, by id or name.
+    async fn project(&self, session: &Session, project: &str) -> Result<Project, ProviderError>;
+
+    /// Resolves an environment's name. Built-in names cost no call; an unknown name is
+    /// [`ProviderError::UnknownEnvironment`] with the known ones, never a default.
+    async fn destination(
+        &self,
+        session: &Session,
+        project_id: &str,
+        service_id: Option<&str>,
+        environment: &str,
+        branch: Option<&str>,
+    ) -> Result<Destination, ProviderError>;
+
+    /// Every row of the project.
+    async fn list(
+        &self,
+        session: &Session,
+        destination: &Destination,
+    ) -> Result<RemoteView, ProviderError>;
+
+    /// Reads one value. The stamp is that of the very answer that bore the value.
+    async fn read(
+        &self,
+        session: &Session,
+        destination: &Destination,
+        row_id: &str,
+    ) -> Result<(RemoteValue, Option<String>), ProviderError>;
+
+    /// Carries out changes against the rows that `view` showed: creates and updates first, deletes
+    /// last and only when everything before succeeded. No environment outside the destination ever
+    /// changes.
+    async fn apply(
+        &self,
+        session: &Session,
+        destination: &Destination,
+        view: &RemoteView,
+        changes: &[Change],
+        options: ApplyOptions,
+        journal: &dyn Journal,
+    ) -> Applied;
+
+    /// Finishes a split that an earlier run left open: gives our scope its own row with `value`, or,
+    /// without a value, gives the scope back to the row it was taken from. Looks before it writes.
+    async fn close_split(
+        &self,
+        session: &Session,
+        split: &Split,
+        value: Option<&Secret>,
+    ) -> Result<(), ProviderError>;
+}

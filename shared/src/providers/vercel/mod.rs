@@ -1,0 +1,243 @@
+//! Vercel: project environment variables over its REST API.
+//!
+//! The client says what happened and never tries again. Writes of one run follow one another, and
+//! the engine sees to it that a project has one writer.
+
+mod apply;
+mod batch;
+mod client;
+mod codes;
+mod deletes;
+mod errors;
+mod lenient;
+mod oauth;
+mod projects;
+mod reserved;
+mod rows;
+mod split;
+mod wire;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::apply::Run;
+use self::client::Client;
+use super::http::{HttpClient, SetupError};
+use super::{
+    Applied, ApplyOptions, Change, Descriptor, Grant, Journal, Project, Provider, ProviderError,
+    Session, Split,
+};
+use crate::ambient::Ambient;
+use crate::domain::connection::{AuthMethod, ProviderAccount, ProviderName};
+use crate::secret::Secret;
+use crate::sync::remote::{Destination, RemoteValue, RemoteView};
+
+/// What the configuration says of Vercel.
+#[derive(Debug, Clone)]
+pub struct VercelSettings {
+    /// Origin of the API.
+    pub api_url: String,
+    /// Origin of the pages that browsers are sent to.
+    pub web_url: String,
+    /// The integration's client id.
+    pub client_id: Option<String>,
+    /// The integration's client secret.
+    pub client_secret: Option<Secret>,
+    /// The integration's name in addresses.
+    pub integration_slug: Option<String>,
+}
+
+impl Default for VercelSettings {
+    fn default() -> Self {
+        Self {
+            api_url: "https://api.vercel.com".to_owned(),
+            web_url: "https://vercel.com".to_owned(),
+            client_id: None,
+            client_secret: None,
+            integration_slug: None,
+        }
+    }
+}
+
+impl VercelSettings {
+    /// Client id, client secret and slug, when OAuth is set up: all three.
+    fn oauth(&self) -> Option<(&str, &Secret, &str)> {
+        Some((
+            self.client_id.as_deref()?,
+            self.client_secret.as_ref()?,
+            self.integration_slug.as_deref()?,
+        ))
+    }
+}
+
+/// The provider.
+#[derive(Debug)]
+pub struct Vercel {
+    settings: VercelSettings,
+    descriptor: Descriptor,
+    client: Client,
+}
+
+impl Vercel {
+    /// Makes the client. No call is made.
+    pub fn new(
+        settings: &VercelSettings,
+        timeout: Duration,
+        ambient: Ambient,
+    ) -> Result<Self, SetupError> {
+        let http = HttpClient::new(
+            ProviderName::Vercel,
+            "VERCEL_API_URL",
+            &settings.api_url,
+            timeout,
+            ambient,
+        )?;
+        Ok(Self {
+            descriptor: descriptor(settings.oauth().is_some()),
+            settings: settings.clone(),
+            client: Client { http },
+        })
+    }
+}
+
+fn descriptor(oauth: bool) -> Descriptor {
+    let auth_methods = if oauth {
+        vec![AuthMethod::OAuth, AuthMethod::Token]
+    } else {
+        vec![AuthMethod::Token]
+    };
+    Descriptor {
+        name: ProviderName::Vercel,
+        display_name: "Vercel",
+        auth_methods,
+        available: true,
+        environments: rows::BUILT_IN,
+        custom_environments: true,
+        branch_environment: Some("preview"),
+        services: false,
+        needs_redeploy: true,
+        max_variables: 1_000,
+        oauth_settings: &[
+            "VERCEL_CLIENT_ID",
+            "VERCEL_CLIENT_SECRET",
+            "VERCEL_INTEGRATION_SLUG",
+        ],
+    }
+}
+
+#[async_trait]
+impl Provider for Vercel {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn api_origin(&self) -> &str {
+        self.client.http.origin()
+    }
+
+    fn is_canonical_project(&self, project: &str) -> bool {
+        // Names are lower case and may be changed; ids begin so and never change.
+        project
+            .strip_prefix("prj_")
+            .is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    }
+
+    fn is_reserved(&self, key: &str) -> bool {
+        reserved::is_reserved(key)
+    }
+
+    fn allows_name(&self, key: &str) -> bool {
+        reserved::allows(key)
+    }
+
+    fn authorize_url(&self, state: &str, _callback: &str) -> Option<String> {
+        oauth::authorize_url(&self.settings, state)
+    }
+
+    async fn exchange_code(&self, code: &str, callback: &str) -> Result<Grant, ProviderError> {
+        oauth::exchange(&self.client, &self.settings, code, callback).await
+    }
+
+    async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError> {
+        projects::account(&self.client, session).await
+    }
+
+    async fn projects(&self, session: &Session) -> Result<Vec<Project>, ProviderError> {
+        projects::all(&self.client, session).await
+    }
+
+    async fn project(&self, session: &Session, project: &str) -> Result<Project, ProviderError> {
+        projects::one(&self.client, session, project).await
+    }
+
+    async fn destination(
+        &self,
+        session: &Session,
+        project_id: &str,
+        _service_id: Option<&str>,
+        environment: &str,
+        branch: Option<&str>,
+    ) -> Result<Destination, ProviderError> {
+        projects::destination(&self.client, session, project_id, environment, branch).await
+    }
+
+    async fn list(
+        &self,
+        session: &Session,
+        destination: &Destination,
+    ) -> Result<RemoteView, ProviderError> {
+        Ok(rows::list(&self.client, session, &destination.project_id).await?)
+    }
+
+    async fn read(
+        &self,
+        session: &Session,
+        destination: &Destination,
+        row_id: &str,
+    ) -> Result<(RemoteValue, Option<String>), ProviderError> {
+        match self
+            .client
+            .variable(session, &destination.project_id, row_id)
+            .await
+        {
+            Ok(env) => {
+                let stamp = env.updated_at.clone();
+                Ok((rows::read_value(env), stamp))
+            }
+            Err(failure) if failure.is_not_decryptable() => Ok((RemoteValue::Unreadable, None)),
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    async fn apply(
+        &self,
+        session: &Session,
+        destination: &Destination,
+        view: &RemoteView,
+        changes: &[Change],
+        options: ApplyOptions,
+        journal: &dyn Journal,
+    ) -> Applied {
+        let run = Run {
+            client: &self.client,
+            session,
+            destination,
+            view,
+            options,
+            journal,
+            results: Vec::with_capacity(changes.len()),
+            stopped: None,
+        };
+        run.apply(changes).await
+    }
+
+    async fn close_split(
+        &self,
+        session: &Session,
+        split: &Split,
+        value: Option<&Secret>,
+    ) -> Result<(), ProviderError> {
+        split::close(&self.client, session, split, value).await
+    }
+}

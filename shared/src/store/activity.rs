@@ -1,0 +1,116 @@
+//! The activity log. Entries are only ever added.
+
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::tx::{changed, on, word};
+use super::{StoreError, Tx};
+use crate::domain::activity::Activity;
+
+/// What a user may see: own entries, and those of vaults that the user is a member of.
+const VISIBLE: &str = " OR vault_id IN (SELECT m.vault_id FROM vault_members m WHERE m.user_id = ";
+
+#[derive(sqlx::FromRow)]
+struct ActivityRow {
+    id: Uuid,
+    at: DateTime<Utc>,
+    action: String,
+    user_id: Option<Uuid>,
+    username: String,
+    vault_id: Option<Uuid>,
+    repo_full_name: Option<String>,
+    platform: String,
+    ip: Option<String>,
+    api_key_id: Option<Uuid>,
+    request_id: Option<String>,
+    metadata: Json<serde_json::Value>,
+}
+
+impl TryFrom<ActivityRow> for Activity {
+    type Error = StoreError;
+
+    fn try_from(row: ActivityRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            action: word(&row.action, "activity", "action", row.id)?,
+            platform: word(&row.platform, "activity", "platform", row.id)?,
+            id: row.id,
+            at: row.at,
+            user_id: row.user_id,
+            username: row.username,
+            vault_id: row.vault_id,
+            repo_full_name: row.repo_full_name,
+            ip: row.ip,
+            api_key_id: row.api_key_id,
+            request_id: row.request_id,
+            metadata: row.metadata.0,
+        })
+    }
+}
+
+impl Tx {
+    /// Adds an entry.
+    pub async fn insert_activity(&mut self, activity: &Activity) -> Result<(), StoreError> {
+        changed!(self, |conn| sqlx::query(
+            "INSERT INTO activity (id, at, action, user_id, username, vault_id, repo_full_name,
+                 platform, ip, api_key_id, request_id, metadata)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        )
+        .bind(activity.id)
+        .bind(activity.at)
+        .bind(activity.action.as_str())
+        .bind(activity.user_id)
+        .bind(&activity.username)
+        .bind(activity.vault_id)
+        .bind(&activity.repo_full_name)
+        .bind(activity.platform.as_str())
+        .bind(&activity.ip)
+        .bind(activity.api_key_id)
+        .bind(&activity.request_id)
+        .bind(Json(&activity.metadata))
+        .execute(conn))?;
+        Ok(())
+    }
+
+    /// A user's own entries and those of the vaults the user is a member of, newest first, and how
+    /// many there are (the cursor left out of account).
+    pub async fn list_activity(
+        &mut self,
+        user_id: Uuid,
+        vault_id: Option<Uuid>,
+        cursor: Option<Uuid>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<Activity>, i64), StoreError> {
+        let rows: Vec<ActivityRow> = on!(self, |conn| async {
+            let mut query = QueryBuilder::new(
+                "SELECT id, at, action, user_id, username, vault_id, repo_full_name, platform, ip,
+                     api_key_id, request_id, metadata
+                 FROM activity WHERE (user_id = ",
+            );
+            query.push_bind(user_id).push(VISIBLE).push_bind(user_id);
+            query.push("))");
+            if let Some(vault_id) = vault_id {
+                query.push(" AND vault_id = ").push_bind(vault_id);
+            }
+            if let Some(cursor) = cursor {
+                query.push(" AND id < ").push_bind(cursor);
+            }
+            query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+            query.push(" OFFSET ").push_bind(offset);
+            query.build_query_as().fetch_all(conn).await
+        })?;
+        let total: i64 = on!(self, |conn| async {
+            let mut query = QueryBuilder::new("SELECT COUNT(*) FROM activity WHERE (user_id = ");
+            query.push_bind(user_id).push(VISIBLE).push_bind(user_id);
+            query.push("))");
+            if let Some(vault_id) = vault_id {
+                query.push(" AND vault_id = ").push_bind(vault_id);
+            }
+            query.build_query_scalar().fetch_one(conn).await
+        })?;
+        let entries: Result<Vec<_>, _> = rows.into_iter().map(Activity::try_from).collect();
+        Ok((entries?, total))
+    }
+}

@@ -1,0 +1,257 @@
+//! Connections. Tokens are sealed here and leave only as a [`Credential`].
+
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::tx::{changed, on, one_row, open_text, word};
+use super::{StoreError, Tx};
+use crate::crypto::Aad;
+use crate::domain::connection::{Connection, ConnectionStatus, Credential};
+use crate::secret::Secret;
+
+macro_rules! columns {
+    () => {
+        "id, user_id, provider, provider_account_id, provider_user_id, provider_team_id,
+         installation_id, account_name, auth_method, status, created_at, updated_at"
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct ConnectionRow {
+    id: Uuid,
+    user_id: Uuid,
+    provider: String,
+    provider_account_id: String,
+    provider_user_id: String,
+    provider_team_id: Option<String>,
+    installation_id: Option<String>,
+    account_name: String,
+    auth_method: String,
+    status: String,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl TryFrom<ConnectionRow> for Connection {
+    type Error = StoreError;
+
+    fn try_from(row: ConnectionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            provider: word(&row.provider, "connections", "provider", row.id)?,
+            auth_method: word(&row.auth_method, "connections", "auth_method", row.id)?,
+            status: word(&row.status, "connections", "status", row.id)?,
+            id: row.id,
+            user_id: row.user_id,
+            provider_account_id: row.provider_account_id,
+            provider_user_id: row.provider_user_id,
+            provider_team_id: row.provider_team_id,
+            installation_id: row.installation_id,
+            account_name: row.account_name,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct CredentialRow {
+    #[sqlx(flatten)]
+    connection: ConnectionRow,
+    token_ciphertext: Vec<u8>,
+    token_key_id: String,
+}
+
+impl Tx {
+    /// Saves a connection. The same user's connection with the same account is made again: its id
+    /// stays, everything else is taken from `connection`, and it is active. Gives what is stored.
+    pub async fn upsert_connection(
+        &mut self,
+        connection: &Connection,
+        token: &Secret,
+    ) -> Result<Connection, StoreError> {
+        // The token is bound to the row's id, so which row it will be must be known before it is
+        // sealed. Nothing that another unit of work does in between changes that.
+        let mut stored = Connection {
+            status: ConnectionStatus::Active,
+            ..connection.clone()
+        };
+        if let Some(id) = self.lock_account(connection).await? {
+            stored.id = id;
+            self.update_connection(&stored, token).await?;
+        } else if !self.insert_connection(&stored, token).await? {
+            let id = self.lock_account(connection).await?;
+            stored.id = id.ok_or_else(|| StoreError::RowsAffected {
+                table: "connections",
+                id: connection.id.to_string(),
+                rows: 0,
+            })?;
+            self.update_connection(&stored, token).await?;
+        }
+        Ok(stored)
+    }
+
+    /// A user's connections, newest first.
+    pub async fn list_connections(&mut self, user_id: Uuid) -> Result<Vec<Connection>, StoreError> {
+        let rows: Vec<ConnectionRow> = on!(self, |conn| sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM connections WHERE user_id = $1 ORDER BY created_at DESC, id DESC"
+        ))
+        .bind(user_id)
+        .fetch_all(conn))?;
+        rows.into_iter().map(Connection::try_from).collect()
+    }
+
+    /// One of a user's connections.
+    pub async fn find_connection(
+        &mut self,
+        user_id: Uuid,
+        id: Uuid,
+    ) -> Result<Option<Connection>, StoreError> {
+        let row: Option<ConnectionRow> = on!(self, |conn| sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM connections WHERE user_id = $1 AND id = $2"
+        ))
+        .bind(user_id)
+        .bind(id)
+        .fetch_optional(conn))?;
+        row.map(Connection::try_from).transpose()
+    }
+
+    /// One of a user's connections with what calls are made with.
+    pub async fn connection_credential(
+        &mut self,
+        user_id: Uuid,
+        id: Uuid,
+    ) -> Result<Option<(Connection, Credential)>, StoreError> {
+        let row: Option<CredentialRow> = on!(self, |conn| sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            ", token_ciphertext, token_key_id FROM connections WHERE user_id = $1 AND id = $2"
+        ))
+        .bind(user_id)
+        .bind(id)
+        .fetch_optional(conn))?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let token = open_text(
+            &self.context.ring,
+            &row.token_key_id,
+            &row.token_ciphertext,
+            &Aad::connection_token(id),
+        )
+        .map_err(|error| StoreError::from_crypto(error, "connections", id, "token"))?;
+        let connection = Connection::try_from(row.connection)?;
+        let team_id = connection.provider_team_id.clone();
+        Ok(Some((connection, Credential { token, team_id })))
+    }
+
+    /// Removes one of a user's connections with its links; false when there is none.
+    pub async fn delete_connection(&mut self, user_id: Uuid, id: Uuid) -> Result<bool, StoreError> {
+        let rows = changed!(self, |conn| sqlx::query(
+            "DELETE FROM connections WHERE user_id = $1 AND id = $2"
+        )
+        .bind(user_id)
+        .bind(id)
+        .execute(conn))?;
+        Ok(rows == 1)
+    }
+
+    /// Notes that the provider no longer accepts the credential. For the engine; a connection that
+    /// is gone meanwhile is no error.
+    pub async fn mark_needs_reconnect(
+        &mut self,
+        id: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        changed!(self, |conn| sqlx::query(
+            "UPDATE connections SET status = $2, updated_at = $3 WHERE id = $1"
+        )
+        .bind(id)
+        .bind(ConnectionStatus::NeedsReconnect.as_str())
+        .bind(at)
+        .execute(conn))?;
+        Ok(())
+    }
+
+    /// The user's connection with that account, kept from changing until the end of the unit of work.
+    async fn lock_account(&mut self, connection: &Connection) -> Result<Option<Uuid>, StoreError> {
+        let dialect = self.dialect();
+        Ok(on!(self, |conn| async {
+            let mut query = QueryBuilder::new("SELECT id FROM connections WHERE user_id = ");
+            query.push_bind(connection.user_id);
+            query
+                .push(" AND provider = ")
+                .push_bind(connection.provider.as_str());
+            query
+                .push(" AND provider_account_id = ")
+                .push_bind(&connection.provider_account_id);
+            query.push(" ").push(dialect.for_update);
+            query.build_query_scalar().fetch_optional(conn).await
+        })?)
+    }
+
+    /// False when the account is connected meanwhile.
+    async fn insert_connection(
+        &mut self,
+        connection: &Connection,
+        token: &Secret,
+    ) -> Result<bool, StoreError> {
+        let sealed = self.seal_text(&Aad::connection_token(connection.id), token);
+        let rows = changed!(self, |conn| {
+            sqlx::query(
+            "INSERT INTO connections (id, user_id, provider, provider_account_id, provider_user_id,
+                 provider_team_id, installation_id, account_name, auth_method, token_ciphertext,
+                 token_key_id, status, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT (user_id, provider, provider_account_id) DO NOTHING"
+        )
+        .bind(connection.id)
+        .bind(connection.user_id)
+        .bind(connection.provider.as_str())
+        .bind(&connection.provider_account_id)
+        .bind(&connection.provider_user_id)
+        .bind(&connection.provider_team_id)
+        .bind(&connection.installation_id)
+        .bind(&connection.account_name)
+        .bind(connection.auth_method.as_str())
+        .bind(&sealed.bytes)
+        .bind(&sealed.key_id)
+        .bind(connection.status.as_str())
+        .bind(connection.created_at)
+        .bind(connection.updated_at)
+        .execute(conn)
+        })?;
+        Ok(rows == 1)
+    }
+
+    async fn update_connection(
+        &mut self,
+        connection: &Connection,
+        token: &Secret,
+    ) -> Result<(), StoreError> {
+        let sealed = self.seal_text(&Aad::connection_token(connection.id), token);
+        let rows = changed!(self, |conn| sqlx::query(
+            "UPDATE connections SET provider_user_id = $2, provider_team_id = $3,
+                 installation_id = $4, account_name = $5, auth_method = $6, token_ciphertext = $7,
+                 token_key_id = $8, status = $9, created_at = $10, updated_at = $11
+             WHERE id = $1"
+        )
+        .bind(connection.id)
+        .bind(&connection.provider_user_id)
+        .bind(&connection.provider_team_id)
+        .bind(&connection.installation_id)
+        .bind(&connection.account_name)
+        .bind(connection.auth_method.as_str())
+        .bind(&sealed.bytes)
+        .bind(&sealed.key_id)
+        .bind(connection.status.as_str())
+        .bind(connection.created_at)
+        .bind(connection.updated_at)
+        .execute(conn))?;
+        one_row(rows, "connections", connection.id)
+    }
+}

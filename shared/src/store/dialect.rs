@@ -1,0 +1,51 @@
+//! The few places where the two databases want different words.
+
+/// The fragments of one database.
+pub(super) struct Dialect {
+    /// Ends a SELECT whose rows are to be locked until the end of the transaction, without standing
+    /// in the way of rows that only refer to them. SQLite's writers hold the whole database anyway.
+    pub(super) for_update: &'static str,
+    /// The same, leaving out what others have locked.
+    pub(super) skip_locked: &'static str,
+    /// Saves the fingerprints in the JSON list `$5`. A thousand rows are one parameter, so that the
+    /// statement is prepared once and not parsed with thousands of them.
+    pub(super) put_fingerprints: &'static str,
+    /// Notes the written keys in the JSON list `$5`.
+    pub(super) mark_written: &'static str,
+}
+
+pub(super) const POSTGRES: Dialect = Dialect {
+    for_update: "FOR NO KEY UPDATE",
+    skip_locked: "FOR NO KEY UPDATE SKIP LOCKED",
+    put_fingerprints: "INSERT INTO fingerprints (vault_id, environment_id, project_key, slot, key,
+             remote_id, stamp, mac, updated_at)
+         SELECT $1, $2, $3, $4, r.key, r.remote_id, r.stamp, decode(r.mac, 'hex'), $6
+         FROM jsonb_to_recordset($5) AS r (key text, remote_id text, stamp text, mac text)
+         ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
+             remote_id = excluded.remote_id, stamp = excluded.stamp, mac = excluded.mac,
+             updated_at = excluded.updated_at",
+    mark_written: "INSERT INTO written_keys
+             (vault_id, environment_id, project_key, slot, key, written_at)
+         SELECT $1, $2, $3, $4, r.key, $6 FROM jsonb_array_elements_text($5) AS r (key)
+         ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
+             written_at = excluded.written_at",
+};
+
+pub(super) const SQLITE: Dialect = Dialect {
+    for_update: "",
+    skip_locked: "",
+    // `WHERE true` keeps SQLite from reading the conflict clause as part of a join.
+    put_fingerprints: "INSERT INTO fingerprints (vault_id, environment_id, project_key, slot, key,
+             remote_id, stamp, mac, updated_at)
+         SELECT $1, $2, $3, $4, r.value ->> 'key', r.value ->> 'remote_id', r.value ->> 'stamp',
+             unhex(r.value ->> 'mac'), $6
+         FROM json_each($5) AS r WHERE true
+         ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
+             remote_id = excluded.remote_id, stamp = excluded.stamp, mac = excluded.mac,
+             updated_at = excluded.updated_at",
+    mark_written: "INSERT INTO written_keys
+             (vault_id, environment_id, project_key, slot, key, written_at)
+         SELECT $1, $2, $3, $4, r.value, $6 FROM json_each($5) AS r WHERE true
+         ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
+             written_at = excluded.written_at",
+};

@@ -1,0 +1,212 @@
+//! Adding and reading jobs.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::row::{JobRow, columns};
+use super::{JobFilter, JobView};
+use crate::domain::job::{Job, JobAttempt, JobClass, JobState, NewJob};
+use crate::store::tx::{changed, on, word};
+use crate::store::{StoreError, Tx};
+
+/// How long the bell has before the sweeper rings for a new job.
+const FIRST_RING: Duration = Duration::from_secs(2);
+
+#[derive(sqlx::FromRow)]
+struct ViewRow {
+    #[sqlx(flatten)]
+    job: JobRow,
+    repo_owner: String,
+    repo_name: String,
+}
+
+impl TryFrom<ViewRow> for JobView {
+    type Error = StoreError;
+
+    fn try_from(row: ViewRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            job: row.job.try_into()?,
+            vault_name: format!("{}/{}", row.repo_owner, row.repo_name),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AttemptRow {
+    run: i64,
+    worker: String,
+    started_at: DateTime<Utc>,
+    finished_at: DateTime<Utc>,
+    outcome: String,
+    error_code: Option<String>,
+}
+
+/// Adds the conditions of who asks and of the filter, except the cursor.
+macro_rules! narrow {
+    ($query:ident, $user_id:ident, $filter:ident) => {
+        $query.push_bind($user_id);
+        $query.push(
+            " OR jobs.vault_id IN (SELECT m.vault_id FROM vault_members m WHERE m.user_id = ",
+        );
+        $query.push_bind($user_id).push("))");
+        if let Some(vault_id) = $filter.vault_id {
+            $query.push(" AND jobs.vault_id = ").push_bind(vault_id);
+        }
+        if let Some(connection_id) = $filter.connection_id {
+            $query
+                .push(" AND jobs.connection_id = ")
+                .push_bind(connection_id);
+        }
+        if let Some(state) = $filter.state {
+            $query.push(" AND jobs.state = ").push_bind(state.as_str());
+        }
+        if let Some(kind) = $filter.kind {
+            $query.push(" AND jobs.kind = ").push_bind(kind.as_str());
+        }
+    };
+}
+
+impl Tx {
+    /// Adds a job: queued, due at `created_at`, which is to come from [`Tx::now`]. The sweeper rings
+    /// for it only if nobody took it within two seconds; the bell comes first.
+    pub async fn insert_job(&mut self, job: &NewJob) -> Result<(), StoreError> {
+        changed!(self, |conn| {
+            sqlx::query(
+            "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
+                 environment_id, connection_id, project_key, request, due_at, ring_at, rings,
+                 reply_to, cancel_requested, progress_done, progress_total, provider_calls,
+                 rate_limited_ms, created_at, deadline_at)
+             VALUES ($1, $2, $3, $4, 0, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, FALSE, 0, 0,
+                 0, 0, $11, $14)"
+        )
+        .bind(job.id)
+        .bind(job.kind.as_str())
+        .bind(job.class.as_str())
+        .bind(JobState::Queued.as_str())
+        .bind(job.user_id)
+        .bind(job.vault_id)
+        .bind(job.environment_id)
+        .bind(job.connection_id)
+        .bind(&job.project_key)
+        .bind(Json(&job.request))
+        .bind(job.created_at)
+        .bind(job.created_at + FIRST_RING)
+        .bind(&job.reply_to)
+        .bind(job.deadline_at)
+        .execute(conn)
+        })?;
+        Ok(())
+    }
+
+    /// A job that the user asked for or whose vault the user is a member of.
+    pub async fn find_job(
+        &mut self,
+        user_id: Uuid,
+        id: Uuid,
+    ) -> Result<Option<JobView>, StoreError> {
+        let row: Option<ViewRow> = on!(self, |conn| sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            ", v.repo_owner, v.repo_name FROM jobs JOIN vaults v ON v.id = jobs.vault_id
+             WHERE jobs.id = $2 AND (jobs.user_id = $1 OR jobs.vault_id IN
+                 (SELECT m.vault_id FROM vault_members m WHERE m.user_id = $1))"
+        ))
+        .bind(user_id)
+        .bind(id)
+        .fetch_optional(conn))?;
+        row.map(JobView::try_from).transpose()
+    }
+
+    /// A job as it stands. For the engine and for whoever waits for a job of its own.
+    pub async fn job_snapshot(&mut self, id: Uuid) -> Result<Option<Job>, StoreError> {
+        let row: Option<JobRow> = on!(self, |conn| sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM jobs WHERE id = $1"
+        ))
+        .bind(id)
+        .fetch_optional(conn))?;
+        row.map(Job::try_from).transpose()
+    }
+
+    /// The jobs that [`Tx::find_job`] would give, newest first, and how many there are (the cursor
+    /// left out of account).
+    pub async fn list_jobs(
+        &mut self,
+        user_id: Uuid,
+        filter: &JobFilter,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<JobView>, i64), StoreError> {
+        let rows: Vec<ViewRow> = on!(self, |conn| async {
+            let mut query = QueryBuilder::new(concat!(
+                "SELECT ",
+                columns!(),
+                ", v.repo_owner, v.repo_name FROM jobs JOIN vaults v ON v.id = jobs.vault_id
+                 WHERE (jobs.user_id = "
+            ));
+            narrow!(query, user_id, filter);
+            if let Some(cursor) = filter.cursor {
+                query.push(" AND jobs.id < ").push_bind(cursor);
+            }
+            query.push(" ORDER BY jobs.id DESC LIMIT ").push_bind(limit);
+            query.push(" OFFSET ").push_bind(offset);
+            query.build_query_as().fetch_all(conn).await
+        })?;
+        let total: i64 = on!(self, |conn| async {
+            let mut query = QueryBuilder::new("SELECT COUNT(*) FROM jobs WHERE (jobs.user_id = ");
+            narrow!(query, user_id, filter);
+            query.build_query_scalar().fetch_one(conn).await
+        })?;
+        let views: Result<Vec<_>, _> = rows.into_iter().map(JobView::try_from).collect();
+        Ok((views?, total))
+    }
+
+    /// The runs of a job that have ended, in order. Whether the caller may see the job is settled by
+    /// [`Tx::find_job`] before.
+    pub async fn list_attempts(&mut self, job_id: Uuid) -> Result<Vec<JobAttempt>, StoreError> {
+        let rows: Vec<AttemptRow> = on!(self, |conn| sqlx::query_as(
+            "SELECT run, worker, started_at, finished_at, outcome, error_code
+             FROM job_attempts WHERE job_id = $1 ORDER BY run"
+        )
+        .bind(job_id)
+        .fetch_all(conn))?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(JobAttempt {
+                    error_code: row
+                        .error_code
+                        .map(|code| word(&code, "job_attempts", "error_code", job_id))
+                        .transpose()?,
+                    run: row.run,
+                    worker: row.worker,
+                    started_at: row.started_at,
+                    finished_at: row.finished_at,
+                    outcome: row.outcome,
+                })
+            })
+            .collect()
+    }
+
+    /// The job of a project that goes next, if it is due. For the engine.
+    pub async fn next_in_project(
+        &mut self,
+        project_key: &str,
+    ) -> Result<Option<(Uuid, JobClass)>, StoreError> {
+        let now = self.now().await?;
+        let row: Option<(Uuid, String)> = on!(self, |conn| sqlx::query_as(
+            "SELECT id, class FROM jobs
+             WHERE project_key = $1 AND state IN ('queued', 'waiting') AND due_at <= $2
+             ORDER BY class DESC, created_at, id LIMIT 1"
+        )
+        .bind(project_key)
+        .bind(now)
+        .fetch_optional(conn))?;
+        row.map(|(id, class)| Ok((id, word(&class, "jobs", "class", id)?)))
+            .transpose()
+    }
+}

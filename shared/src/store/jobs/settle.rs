@@ -1,0 +1,167 @@
+//! Ending a run.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::{Handback, Settlement};
+use crate::domain::job::{ErrorCode, JobState};
+use crate::store::tx::{changed, on};
+use crate::store::{StoreError, Tx};
+
+/// What the history keeps of a run that ended.
+#[derive(sqlx::FromRow)]
+pub(super) struct EndedRun {
+    pub(super) id: Uuid,
+    pub(super) run: i64,
+    pub(super) worker: Option<String>,
+    pub(super) claimed_at: Option<DateTime<Utc>>,
+    /// What it was left in.
+    pub(super) state: String,
+}
+
+impl Tx {
+    /// Ends a job. False when the lease is lost: then nothing was written, and the caller must not
+    /// write anything else that rests on having held it.
+    pub async fn settle_job(&mut self, settlement: &Settlement) -> Result<bool, StoreError> {
+        let now = self.now().await?;
+        let run: Option<EndedRun> = on!(self, |conn| sqlx::query_as(
+            "UPDATE jobs SET state = $3, error_code = $4, error = $5,
+                 provider_calls = provider_calls + $6, rate_limited_ms = rate_limited_ms + $7,
+                 progress_done = $8, progress_total = $9, finished_at = $10, lease_id = NULL,
+                 lease_until = NULL, leased_at = NULL
+             WHERE id = $1 AND lease_id = $2 AND state = 'running'
+             RETURNING id, run, worker, claimed_at, state"
+        )
+        .bind(settlement.id)
+        .bind(settlement.lease_id)
+        .bind(settlement.state.as_str())
+        .bind(settlement.error_code.map(ErrorCode::as_str))
+        .bind(&settlement.error)
+        .bind(settlement.provider_calls_add)
+        .bind(settlement.rate_limited_ms_add)
+        .bind(settlement.progress_done)
+        .bind(settlement.progress_total)
+        .bind(now)
+        .fetch_optional(conn))?;
+        let Some(run) = run else {
+            return Ok(false);
+        };
+        self.end_run(&run, settlement.error_code, now).await?;
+        let planned = settlement.planned.as_ref();
+        let outcomes = settlement.outcomes.as_ref();
+        let result = settlement.result.as_ref();
+        if planned.is_some() || outcomes.is_some() || result.is_some() {
+            self.write_report(settlement.id, planned, outcomes, result)
+                .await?;
+        }
+        Ok(true)
+    }
+
+    /// Puts a running job aside until its due time, and sets its project free. A job whose
+    /// cancellation was asked for is cancelled instead. False when the lease is lost.
+    pub async fn wait_job(&mut self, handback: &Handback<'_>) -> Result<bool, StoreError> {
+        let now = self.now().await?;
+        let uncounted = i64::from(!handback.counts);
+        let reason = (handback.state == JobState::Waiting).then_some(handback.reason);
+        let run: Option<EndedRun> = on!(self, |conn| sqlx::query_as(
+            "UPDATE jobs SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE $3 END,
+                 error_code = CASE WHEN cancel_requested THEN 'cancelled' ELSE $4 END,
+                 finished_at = CASE WHEN cancel_requested THEN $5 ELSE finished_at END,
+                 due_at = $6, ring_at = $6, rings = 0, waiting_reason = $7,
+                 attempt = attempt - $8, provider_calls = provider_calls + $9,
+                 rate_limited_ms = rate_limited_ms + $10, lease_id = NULL, lease_until = NULL,
+                 leased_at = NULL
+             WHERE id = $1 AND lease_id = $2 AND state = 'running'
+             RETURNING id, run, worker, claimed_at, state"
+        )
+        .bind(handback.id)
+        .bind(handback.lease_id)
+        .bind(handback.state.as_str())
+        .bind(handback.error_code.map(ErrorCode::as_str))
+        .bind(now)
+        .bind(handback.due_at)
+        .bind(reason)
+        .bind(uncounted)
+        .bind(handback.provider_calls_add)
+        .bind(handback.rate_limited_ms_add)
+        .fetch_optional(conn))?;
+        let Some(run) = run else {
+            return Ok(false);
+        };
+        self.end_run(&run, handback.error_code, now).await?;
+        Ok(true)
+    }
+
+    /// Records the first plan of a job; a later one is not recorded. False when the lease is lost.
+    pub async fn record_plan(
+        &mut self,
+        id: Uuid,
+        lease_id: Uuid,
+        planned: &Value,
+    ) -> Result<bool, StoreError> {
+        let dialect = self.dialect();
+        // Locked: whoever would take the job over waits until the plan is recorded.
+        let held: Option<Uuid> = on!(self, |conn| async {
+            let mut query = QueryBuilder::new("SELECT id FROM jobs WHERE state = 'running'");
+            query.push(" AND id = ").push_bind(id);
+            query.push(" AND lease_id = ").push_bind(lease_id);
+            query.push(" ").push(dialect.for_update);
+            query.build_query_scalar().fetch_optional(conn).await
+        })?;
+        if held.is_none() {
+            return Ok(false);
+        }
+        self.write_report(id, Some(planned), None, None).await?;
+        Ok(true)
+    }
+
+    /// Ends what waits on a connection that goes away, and asks what runs to stop. Gives the jobs that
+    /// ended, with the instances whose callers wait.
+    pub async fn cancel_connection_jobs(
+        &mut self,
+        connection_id: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<(Uuid, Option<String>)>, StoreError> {
+        let rows: Vec<(Uuid, Option<String>, String)> = on!(self, |conn| sqlx::query_as(
+            "UPDATE jobs SET cancel_requested = TRUE,
+                 state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END,
+                 error_code = CASE WHEN state = 'running' THEN error_code ELSE 'cancelled' END,
+                 finished_at = CASE WHEN state = 'running' THEN finished_at ELSE $2 END
+             WHERE connection_id = $1 AND state IN ('queued', 'waiting', 'running')
+             RETURNING id, reply_to, state"
+        )
+        .bind(connection_id)
+        .bind(at)
+        .fetch_all(conn))?;
+        Ok(rows
+            .into_iter()
+            .filter(|(_, _, state)| state == JobState::Cancelled.as_str())
+            .map(|(id, reply_to, _)| (id, reply_to))
+            .collect())
+    }
+
+    /// Adds a run to the history.
+    async fn end_run(
+        &mut self,
+        run: &EndedRun,
+        error_code: Option<ErrorCode>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        changed!(self, |conn| sqlx::query(
+            "INSERT INTO job_attempts
+                 (job_id, run, worker, started_at, finished_at, outcome, error_code)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        )
+        .bind(run.id)
+        .bind(run.run)
+        .bind(run.worker.as_deref().unwrap_or_default())
+        .bind(run.claimed_at.unwrap_or(now))
+        .bind(now)
+        .bind(&run.state)
+        .bind(error_code.map(ErrorCode::as_str))
+        .execute(conn))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! Storage: one unit of work ([`Tx`]) over SQLite or Postgres.
+//!
+//! Every method of [`Tx`] stands in the file of its aggregate, with its query as plain code. Lookups
+//! give an `Option`; what touches tenant data takes the owner or the vault first; the methods that the
+//! engine needs without an owner say so. Values and tokens are sealed and opened here, so that no
+//! caller ever sees a ciphertext. `sqlx` appears nowhere else.
+//!
+//! No call to the outside may be made while a [`Tx`] is open.
+
+pub mod activity;
+pub mod api_keys;
+pub mod connections;
+mod dialect;
+pub mod environments;
+mod error;
+pub mod fingerprints;
+pub mod jobs;
+pub mod links;
+mod nodelay;
+pub mod oauth_states;
+mod open;
+pub mod processes;
+pub mod reports;
+pub mod secrets;
+mod settings;
+pub mod splits;
+mod tx;
+pub mod users;
+pub mod vaults;
+
+/// Rows in one statement of a bulk write: few statements for a thousand rows, and far below the
+/// number of parameters that either database takes.
+const CHUNK: usize = 500;
+
+pub use error::{Constraint, StoreError};
+pub use jobs::{Claim, Handback, JobFilter, JobView, QueueDepth, Renewal, ReturnedJob, Settlement};
+pub use oauth_states::OAuthState;
+pub use open::{Backend, Store, StoreOptions};
+pub use reports::Report;
+pub use secrets::{PushStats, PutOutcome, SecretVersion};
+pub use splits::SplitRecord;
+pub use tx::Tx;
+pub use vaults::VaultSummary;

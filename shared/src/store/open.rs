@@ -1,0 +1,310 @@
+//! Opening the database.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::Connection;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::tx::{Conn, Context};
+use super::{StoreError, Tx};
+use crate::ambient::Ambient;
+use crate::crypto::{FingerprintKey, KeyRing};
+
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
+
+/// A connection that was idle for longer is asked whether it lives before it is handed out; asking
+/// each time would cost a round trip per unit of work.
+const TRUSTED_IDLE: Duration = Duration::from_secs(5);
+/// How long SQLite waits for another process, such as a short command, to finish writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// Shared by any number of processes.
+    Postgres,
+    /// A file of one process.
+    Sqlite,
+}
+
+/// Where the database is and how it is used.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// `sqlite://path` or `postgres://…`. May hold a password.
+    pub url: String,
+    /// Most connections at once; on SQLite most readers.
+    pub max_connections: u32,
+    /// How long a unit of work waits for one.
+    pub acquire_timeout: Duration,
+}
+
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreOptions")
+            .field("url", &"…")
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .finish()
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Pools {
+    Postgres(PgPool),
+    Sqlite {
+        /// One connection: units of work that write queue for it in order of arrival.
+        writer: SqlitePool,
+        /// Connections that cannot write.
+        readers: SqlitePool,
+    },
+}
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pools: Pools,
+    context: Context,
+}
+
+impl Store {
+    /// Opens the database, and makes the file of an SQLite one. Does not migrate.
+    pub async fn connect(
+        options: &StoreOptions,
+        ring: KeyRing,
+        ambient: Ambient,
+    ) -> Result<Self, StoreError> {
+        let pools = match options.url.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => postgres(options).await?,
+            Some(("sqlite", _)) => sqlite(options).await?,
+            _ => return Err(unusable("it must begin with sqlite: or postgres:")),
+        };
+        let context = Context {
+            ring: Arc::new(ring),
+            ambient,
+            manual_time: false,
+        };
+        Ok(Self { pools, context })
+    }
+
+    /// For tests: on Postgres too, [`Tx::now`] is the ambient clock's.
+    #[must_use]
+    pub fn with_manual_time(mut self) -> Self {
+        self.context.manual_time = true;
+        self
+    }
+
+    /// Id of the key that new rows are sealed with.
+    pub fn active_key_id(&self) -> &str {
+        self.context.ring.active_id()
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> Backend {
+        match self.pools {
+            Pools::Postgres(_) => Backend::Postgres,
+            Pools::Sqlite { .. } => Backend::Sqlite,
+        }
+    }
+
+    /// Brings the schema up to date, under a lock: an advisory one on Postgres, the only writing
+    /// connection on SQLite.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.pools {
+            Pools::Postgres(pool) => POSTGRES.run(pool).await,
+            Pools::Sqlite { writer, .. } => SQLITE.run(writer).await,
+        }
+        .map_err(|error| StoreError::Migrate(Box::new(error)))
+    }
+
+    /// The names of the migrations that have not been run here.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success";
+        let (known, applied) = match &self.pools {
+            Pools::Postgres(pool) => (
+                &POSTGRES,
+                sqlx::query_scalar::<_, i64>(APPLIED).fetch_all(pool).await,
+            ),
+            Pools::Sqlite { writer, .. } => (
+                &SQLITE,
+                sqlx::query_scalar::<_, i64>(APPLIED)
+                    .fetch_all(writer)
+                    .await,
+            ),
+        };
+        let applied = match applied {
+            Ok(applied) => applied,
+            Err(error) if is_missing_table(&error) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(known
+            .iter()
+            .filter(|migration| !applied.contains(&migration.version))
+            .map(|migration| {
+                let description = migration.description.replace(' ', "_");
+                format!("{:04}_{description}", migration.version)
+            })
+            .collect())
+    }
+
+    /// Loads the key of fingerprints, or makes it at the first start.
+    ///
+    /// [`StoreError::WrongKey`] when the ring has a key of the right id that does not open it,
+    /// [`StoreError::UnknownKey`] when the ring has no key of that id.
+    pub async fn unlock(&self) -> Result<FingerprintKey, StoreError> {
+        let mut tx = self.begin().await?;
+        let key = tx.fingerprint_key().await?;
+        tx.commit().await?;
+        Ok(key)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.acquire().await?.ping().await?,
+            // A reader: the writer may be busy for long, which is not the same as being away.
+            Pools::Sqlite { readers, .. } => readers.acquire().await?.ping().await?,
+        }
+        Ok(())
+    }
+
+    /// Begins a unit of work that may write. On SQLite it has the only writing connection: units of
+    /// work queue for it in order of arrival.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let conn = match &self.pools {
+            Pools::Postgres(pool) => Conn::Postgres(pool.begin().await?),
+            Pools::Sqlite { writer, .. } => {
+                Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
+        };
+        Ok(self.tx(conn))
+    }
+
+    /// Begins a unit of work that only reads, all of it from one moment.
+    pub async fn begin_read(&self) -> Result<Tx, StoreError> {
+        const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let conn = match &self.pools {
+            Pools::Postgres(pool) => Conn::Postgres(pool.begin_with(SNAPSHOT).await?),
+            Pools::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?),
+        };
+        Ok(self.tx(conn))
+    }
+
+    /// Waits for the connections to come back and closes them.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.close().await,
+            Pools::Sqlite { writer, readers } => {
+                // Readers first: the last connection to go, the writer, folds the log into the file.
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+
+    fn tx(&self, conn: Conn) -> Tx {
+        Tx {
+            conn,
+            context: self.context.clone(),
+        }
+    }
+}
+
+async fn postgres(options: &StoreOptions) -> Result<Pools, StoreError> {
+    let connect = PgConnectOptions::from_str(&options.url)
+        .map_err(|error| unusable(error.to_string()))?
+        .application_name("keyway");
+    let pool = PgPoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .after_connect(|_, _| {
+            Box::pin(async {
+                super::nodelay::send_at_once();
+                Ok(())
+            })
+        })
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > TRUSTED_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_with(connect)
+        .await?;
+    Ok(Pools::Postgres(pool))
+}
+
+async fn sqlite(options: &StoreOptions) -> Result<Pools, StoreError> {
+    let connect = SqliteConnectOptions::from_str(&options.url)
+        .map_err(|error| unusable(error.to_string()))?;
+    let file = connect.get_filename().to_path_buf();
+    if options.url.contains(":memory:") || options.url.contains("mode=memory") {
+        return Err(unusable(
+            "a database in memory would be lost with the process",
+        ));
+    }
+    make_private(&file)
+        .await
+        .map_err(|error| unusable(format!("{} cannot be made: {error}", file.display())))?;
+    let connect = connect
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .synchronous(SqliteSynchronous::Full);
+    // The writer first: it sets the journal mode, which the readers may not.
+    let writer = SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .acquire_timeout(options.acquire_timeout)
+        .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))
+        .await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.max_connections)
+        .test_before_acquire(false)
+        .acquire_timeout(options.acquire_timeout)
+        .connect_with(connect.pragma("query_only", "ON"))
+        .await?;
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+/// Makes the file, readable by its owner only, before SQLite would make it readable by all. Its log
+/// and index get the same mode from SQLite.
+async fn make_private(file: &Path) -> std::io::Result<()> {
+    if let Some(folder) = file.parent().filter(|path| !path.as_os_str().is_empty()) {
+        let mut builder = tokio::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(folder).await?;
+    }
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    match options.open(file).await {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn unusable(reason: impl Into<Cow<'static, str>>) -> StoreError {
+    StoreError::Url {
+        reason: reason.into().into_owned(),
+    }
+}
+
+fn is_missing_table(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table")
+    })
+}

@@ -1,0 +1,169 @@
+//! The unit of work.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::StoreError;
+use super::dialect::{self, Dialect};
+use crate::ambient::Ambient;
+use crate::crypto::{Aad, CryptoError, KeyRing, Sealed};
+use crate::secret::Secret;
+
+/// What every unit of work of a store shares.
+#[derive(Debug, Clone)]
+pub(super) struct Context {
+    pub(super) ring: Arc<KeyRing>,
+    pub(super) ambient: Ambient,
+    /// Postgres' own clock is left out of account.
+    pub(super) manual_time: bool,
+}
+
+/// The transaction of either database.
+#[derive(Debug)]
+pub(super) enum Conn {
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+}
+
+/// A unit of work: everything done through it happens at once, with [`Tx::commit`], or not at all.
+/// Dropped without a commit it is rolled back.
+#[derive(Debug)]
+pub struct Tx {
+    pub(super) conn: Conn,
+    pub(super) context: Context,
+}
+
+/// Runs one query on whichever database the unit of work is on. The query is written once; the macro
+/// compiles it for both.
+macro_rules! on {
+    ($tx:expr, |$conn:ident| $query:expr) => {
+        match &mut $tx.conn {
+            $crate::store::tx::Conn::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $query.await
+            }
+            $crate::store::tx::Conn::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $query.await
+            }
+        }
+    };
+}
+pub(super) use on;
+
+/// Like [`on!`], for statements of which only the number of changed rows matters.
+macro_rules! changed {
+    ($tx:expr, |$conn:ident| $query:expr) => {
+        match &mut $tx.conn {
+            $crate::store::tx::Conn::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $query.await.map(|done| done.rows_affected())
+            }
+            $crate::store::tx::Conn::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $query.await.map(|done| done.rows_affected())
+            }
+        }
+    };
+}
+pub(super) use changed;
+
+impl Tx {
+    /// Makes everything done since [`begin`](super::Store::begin) durable and visible.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.conn {
+            Conn::Postgres(tx) => tx.commit().await?,
+            Conn::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// The time that leases and due times are judged by: the database's own on Postgres, where
+    /// several machines share it, the process' on SQLite.
+    ///
+    /// Reading it in a statement before the update that uses it is on the safe side: a lease then
+    /// ends a little earlier than its holder may think by the update's own time, and a job becomes
+    /// due a little later, never the other way round.
+    pub async fn now(&mut self) -> Result<DateTime<Utc>, StoreError> {
+        if self.context.manual_time {
+            return Ok(self.context.ambient.now());
+        }
+        match &mut self.conn {
+            Conn::Sqlite(_) => Ok(self.context.ambient.now()),
+            Conn::Postgres(tx) => {
+                let now: DateTime<Utc> = sqlx::query_scalar("SELECT clock_timestamp()")
+                    .fetch_one(&mut **tx)
+                    .await?;
+                Ok(now
+                    .duration_trunc(TimeDelta::microseconds(1))
+                    .unwrap_or(now))
+            }
+        }
+    }
+
+    /// Seals a text under the active key.
+    pub(super) fn seal_text(&self, aad: &Aad, text: &Secret) -> Sealed {
+        let ambient = &self.context.ambient;
+        self.context
+            .ring
+            .seal(ambient, aad, text.expose().as_bytes())
+    }
+
+    /// The fragments of this database.
+    pub(super) fn dialect(&self) -> &'static Dialect {
+        match self.conn {
+            Conn::Postgres(_) => &dialect::POSTGRES,
+            Conn::Sqlite(_) => &dialect::SQLITE,
+        }
+    }
+}
+
+/// Reads a word of one of our enums.
+pub(super) fn word<T: FromStr>(
+    text: &str,
+    table: &'static str,
+    column: &'static str,
+    id: impl ToString + Copy,
+) -> Result<T, StoreError> {
+    text.parse().map_err(|_| inconsistent(table, column, id))
+}
+
+/// A row that holds what the program does not understand.
+pub(super) fn inconsistent(
+    table: &'static str,
+    column: &'static str,
+    id: impl ToString + Copy,
+) -> StoreError {
+    StoreError::Inconsistent {
+        table,
+        column,
+        id: id.to_string(),
+    }
+}
+
+/// Checks that a change met exactly one row.
+pub(super) fn one_row(rows: u64, table: &'static str, id: Uuid) -> Result<(), StoreError> {
+    if rows == 1 {
+        return Ok(());
+    }
+    Err(StoreError::RowsAffected {
+        table,
+        id: id.to_string(),
+        rows,
+    })
+}
+
+/// Opens a sealed text. The buffer that held it is wiped; what is no text is damaged.
+pub(super) fn open_text(
+    ring: &KeyRing,
+    key_id: &str,
+    bytes: &[u8],
+    aad: &Aad,
+) -> Result<Secret, CryptoError> {
+    let plaintext = ring.open(key_id, bytes, aad)?;
+    let text = std::str::from_utf8(&plaintext).map_err(|_| CryptoError::Damaged)?;
+    Ok(Secret::new(text))
+}

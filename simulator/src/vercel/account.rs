@@ -1,0 +1,102 @@
+//! Users, teams, projects and OAuth.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::env::{Reply, error};
+use super::model::{Token, environment};
+use super::presets::{CLIENT_ID, CLIENT_SECRET};
+use super::state::State;
+
+pub(super) fn user(state: &State, token: &Token) -> Reply {
+    let name = state.users.get(&token.user);
+    (
+        200,
+        json!({ "user": {
+            "id": token.user, "username": name, "name": name, "avatar": Value::Null,
+            "email": format!("{}@example.com", name.map_or("nobody", String::as_str)),
+            "defaultTeamId": Value::Null, "limited": true,
+        }}),
+    )
+}
+
+pub(super) fn teams(state: &State) -> Reply {
+    let teams: Vec<Value> = state
+        .teams
+        .iter()
+        .map(|(id, name)| json!({ "id": id, "slug": name.to_lowercase(), "name": name, "limited": true, "limitedBy": [] }))
+        .collect();
+    let count = teams.len();
+    (
+        200,
+        json!({ "teams": teams, "pagination": { "count": count, "next": Value::Null, "prev": Value::Null } }),
+    )
+}
+
+pub(super) fn team(state: &State, id: &str) -> Reply {
+    match state.teams.get(id) {
+        Some(name) => (
+            200,
+            json!({ "id": id, "slug": name.to_lowercase(), "name": name }),
+        ),
+        None => error(404, "not_found", "Team not found"),
+    }
+}
+
+/// Pages of projects; the cursor is opaque to callers.
+pub(super) fn projects(state: &State, owner: &str, query: &BTreeMap<String, String>) -> Reply {
+    let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
+    let limit = number("limit").unwrap_or(20).clamp(1, 100);
+    let from = number("from").unwrap_or_default();
+    let mine: Vec<_> = state.projects.iter().filter(|p| p.owner == owner).collect();
+    let page: Vec<Value> = mine
+        .iter()
+        .skip(from)
+        .take(limit)
+        .map(|project| project.document())
+        .collect();
+    let next = (from + limit < mine.len()).then_some(from + limit);
+    (
+        200,
+        json!({ "projects": page, "pagination": { "count": page.len(), "next": next, "prev": Value::Null } }),
+    )
+}
+
+pub(super) fn custom_environments(custom: &[(String, String)]) -> Reply {
+    let environments: Vec<Value> = custom.iter().map(environment).collect();
+    (
+        200,
+        json!({ "accountLimit": { "total": 12 }, "environments": environments }),
+    )
+}
+
+/// Exchanges a code, once.
+pub(super) fn exchange(state: &mut State, form: &BTreeMap<String, String>) -> Reply {
+    let is = |name: &str, value: &str| form.get(name).is_some_and(|given| given == value);
+    if !is("client_id", CLIENT_ID) || !is("client_secret", CLIENT_SECRET) {
+        return error(404, "not_found", "The client was not found");
+    }
+    let code = form.get("code").and_then(|code| state.codes.remove(code));
+    let Some((installation, team)) = code else {
+        return (
+            400,
+            json!({ "error": "invalid_grant", "error_description": "The code is not valid" }),
+        );
+    };
+    let access_token = state.id("vci_simulated");
+    state.tokens.insert(
+        access_token.clone(),
+        Token {
+            user: super::presets::USER.to_owned(),
+            team: team.clone(),
+            installation: Some(installation.clone()),
+            revoked: false,
+        },
+    );
+    (
+        200,
+        json!({ "token_type": "Bearer", "access_token": access_token,
+            "installation_id": installation, "user_id": super::presets::USER, "team_id": team }),
+    )
+}

@@ -1,0 +1,195 @@
+//! A stand-in of Vercel's REST API: users, teams, projects, custom environments, variables, OAuth.
+
+mod account;
+mod control;
+mod env;
+mod handler;
+mod model;
+mod presets;
+mod rules;
+mod state;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use model::{EnvSeed, Options, Place, Shown};
+pub use presets::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TEAM, TOKEN, USER};
+
+use crate::clock::Clock;
+use crate::fault::Fault;
+use crate::log::RequestRecord;
+use crate::server::{BreakableListener, Breaker};
+use state::State;
+
+/// A running stand-in. Stops when dropped.
+#[derive(Debug)]
+pub struct Vercel {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    clock: Clock,
+}
+
+impl Shared {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Vercel {
+    /// Starts on a free port of the loopback address.
+    pub async fn start(preset: Preset) -> io::Result<Self> {
+        Self::bind(SocketAddr::from(([127, 0, 0, 1], 0)), preset).await
+    }
+
+    /// Starts on this address.
+    pub async fn bind(address: SocketAddr, preset: Preset) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            clock: Clock::default(),
+        });
+        presets::fill(&shared, preset);
+        let stop = CancellationToken::new();
+        let tracker = TaskTracker::new();
+        let service =
+            handler::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Breaker>();
+        let stopped = stop.clone().cancelled_owned();
+        tracker.spawn(async move {
+            let served = axum::serve(BreakableListener(listener), service)
+                .with_graceful_shutdown(stopped)
+                .await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the stand-in stopped");
+            }
+        });
+        Ok(Self {
+            shared,
+            address,
+            stop,
+            tracker,
+        })
+    }
+
+    /// Its origin.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its address.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops answering.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// Changes how it behaves.
+    pub fn set(&self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.shared.state().options);
+    }
+
+    /// How long each call takes.
+    pub fn set_latency(&self, latency: Duration) {
+        self.set(|options| options.latency = latency);
+    }
+
+    /// Adds a project of the user (or of the team) and gives its id.
+    pub fn add_project(&self, name: &str, team: Option<&str>) -> String {
+        self.shared.state().add_project(name, team)
+    }
+
+    /// Adds a custom environment and gives its id.
+    pub fn add_custom_environment(&self, project: &str, slug: &str) -> String {
+        self.shared.state().add_custom_environment(project, slug)
+    }
+
+    /// Adds a variable as if somebody had made it by hand, and gives its id.
+    pub fn add_env(&self, project: &str, seed: &EnvSeed) -> String {
+        let at = self.shared.clock.tick();
+        self.shared.state().add_env(project, seed, at)
+    }
+
+    /// Changes a variable's value as if somebody had done it by hand.
+    pub fn edit_env(&self, project: &str, id: &str, value: &str) {
+        let at = self.shared.clock.tick();
+        self.shared.state().edit_env(project, id, value, at);
+    }
+
+    /// The value that a deployment would get.
+    pub fn value(
+        &self,
+        project: &str,
+        key: &str,
+        scope: &str,
+        branch: Option<&str>,
+    ) -> Option<String> {
+        let place = Place {
+            key: key.to_owned(),
+            scope: scope.to_owned(),
+            branch: branch.map(str::to_owned),
+        };
+        self.snapshot(project)
+            .remove(&place)
+            .map(|shown| shown.value)
+    }
+
+    /// Every value of a project, by key, environment and branch.
+    pub fn snapshot(&self, project: &str) -> BTreeMap<Place, Shown> {
+        self.shared.state().snapshot(project)
+    }
+
+    /// Makes a token worthless.
+    pub fn revoke(&self, token: &str) {
+        self.shared.state().revoke(token);
+    }
+
+    /// Scripts a fault.
+    pub fn fault(&self, fault: Fault) {
+        self.shared.state().faults.push(fault);
+    }
+
+    /// Forgets the faults that are still to come.
+    pub fn clear_faults(&self) {
+        self.shared.state().faults.clear();
+    }
+
+    /// How many calls of the provider's API were made.
+    pub fn calls(&self) -> usize {
+        self.shared.state().log.records().len()
+    }
+
+    /// Those calls.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.shared.state().log.records().to_vec()
+    }
+
+    /// Forgets the calls so far.
+    pub fn reset_calls(&self) {
+        self.shared.state().log.clear();
+    }
+}
+
+impl Drop for Vercel {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

@@ -1,0 +1,136 @@
+//! What storage promises, written once and run on both databases.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod accounts;
+mod activity;
+mod claims;
+mod connections;
+mod destinations;
+mod handbacks;
+mod job_lists;
+mod keys;
+mod links;
+mod parity;
+mod replacements;
+mod secrets;
+mod sweeps;
+mod trash;
+mod vaults;
+mod world;
+
+/// Expands each behaviour into a test for each database.
+macro_rules! behaviours {
+    ($($module:ident: $($name:ident),+;)+) => {
+        mod sqlite {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $name() {
+                    let world = crate::world::World::new(keyway_shared::store::Backend::Sqlite).await;
+                    crate::$module::$name(&world).await;
+                    world.close().await;
+                })+
+            })+
+        }
+        mod postgres {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $name() {
+                    let world = crate::world::World::new(keyway_shared::store::Backend::Postgres).await;
+                    crate::$module::$name(&world).await;
+                    world.close().await;
+                })+
+            })+
+        }
+    };
+}
+
+behaviours! {
+    accounts:
+        names_of_users_are_unique_in_any_case,
+        operators_are_made_and_unmade,
+        keys_are_found_by_hash_and_scoped_to_their_user,
+        a_key_is_revoked_once;
+    vaults:
+        a_vault_belongs_to_its_members,
+        a_repository_has_one_vault_in_any_case,
+        summaries_count_and_page,
+        members_change_roles_and_leave,
+        environments_keep_their_names_apart;
+    secrets:
+        values_come_back_and_are_never_stored_in_clear,
+        an_equal_value_is_not_written_again,
+        old_values_stay_as_versions,
+        a_renamed_secret_keeps_value_and_history,
+        secrets_of_another_vault_are_not_found,
+        damaged_rows_are_named,
+        a_row_of_an_unknown_key_is_a_matter_of_configuration,
+        every_change_raises_the_revision;
+    replacements:
+        a_replacement_writes_the_difference,
+        a_thousand_secrets_and_no_more;
+    trash:
+        a_trashed_secret_can_be_restored,
+        a_name_that_lives_again_cannot_be_restored,
+        the_trash_is_emptied_and_forgets;
+    connections:
+        connecting_again_updates_the_row,
+        a_credential_belongs_to_its_user,
+        a_token_moved_to_another_row_does_not_open,
+        an_oauth_state_works_once;
+    links:
+        saving_the_same_destination_again_updates_the_link,
+        links_are_scoped_to_their_vault,
+        unshared_links_of_other_vaults_are_found,
+        a_sync_touches_the_links_of_its_destination;
+    claims:
+        a_job_is_claimed_once,
+        two_claimers_at_once_and_one_wins,
+        one_job_of_a_project_runs_at_a_time,
+        two_claimers_of_one_project_and_one_wins,
+        class_goes_before_arrival,
+        readers_need_no_project,
+        a_job_that_is_not_due_waits,
+        a_project_is_taken_once_its_id_is_known,
+        a_lease_is_renewed_until_it_is_lost;
+    handbacks:
+        settling_ends_a_job_and_keeps_its_history,
+        a_lost_lease_settles_nothing,
+        a_wait_that_does_not_count_gives_the_attempt_back,
+        a_waiting_job_has_released_its_project,
+        a_handback_of_a_cancelled_job_ends_it,
+        the_first_plan_is_recorded_once,
+        disconnecting_cancels_jobs;
+    sweeps:
+        due_jobs_ring_with_growing_pauses,
+        jobs_of_a_busy_project_are_left_out,
+        a_claim_that_fails_puts_the_ring_off,
+        expired_leases_are_taken_over,
+        a_lease_from_the_future_counts_as_expired,
+        a_living_process_is_not_blamed,
+        progress_forgives_takeovers,
+        a_cancelled_job_is_not_taken_over,
+        overdue_jobs_fail,
+        depth_and_lateness_are_told,
+        running_jobs_are_released_at_start;
+    job_lists:
+        jobs_are_seen_by_requester_and_members,
+        jobs_are_filtered_and_paged,
+        a_row_that_does_not_decode_is_named;
+    destinations:
+        a_thousand_fingerprints_are_saved_and_replaced,
+        suspicion_drops_the_fingerprints_of_a_project,
+        written_keys_protect_from_others,
+        the_last_sync_is_remembered_by_direction,
+        splits_stay_open_until_closed;
+    activity:
+        activity_is_seen_by_author_and_members,
+        activity_pages_by_cursor,
+        processes_show_themselves;
+    keys:
+        the_fingerprint_key_is_made_once,
+        a_wrong_key_is_told_from_an_unknown_one,
+        migrations_are_pending_until_run,
+        time_is_the_databases_where_several_share_it,
+        a_unit_of_work_not_committed_leaves_nothing,
+        a_reader_cannot_write;
+}

@@ -1,0 +1,205 @@
+//! Links.
+
+use keyway_shared::domain::account::Scope;
+use keyway_tests::database::Profile;
+use keyway_tests::on_both_profiles;
+use serde_json::{Value, json};
+
+use super::world::{SYNC, World, connect, id};
+
+fn with(mut fields: Value, name: &str, value: Value) -> Value {
+    fields[name] = value;
+    fields
+}
+
+async fn a_link_is_saved_listed_changed_and_removed(profile: Profile) {
+    let world = World::start(profile).await;
+    let (me, link) = (&world.me, format!("{SYNC}/link"));
+    // By name; what is saved is the id.
+    let fields = with(world.fields(), "projectId", json!("my-app"));
+    let saved = me.post(&link, fields.clone()).await.data(200)["link"].clone();
+    assert_eq!(saved["isNew"], true);
+    assert_eq!(saved["projectId"], "prj_myapp");
+    assert_eq!(saved["projectName"], "my-app");
+    assert_eq!(saved["provider"], "vercel");
+    assert_eq!(saved["keywayEnvironment"], "production");
+    assert_eq!(saved["providerEnvironment"], "production");
+    assert_eq!(saved["lastSyncedAt"], Value::Null);
+    assert_eq!(saved["direction"], "push");
+    assert_eq!(saved["deleteScope"], "managed");
+    assert_eq!(saved["autoSync"], json!({ "mode": "off" }));
+    let again = with(world.fields(), "autoSync", json!({ "mode": "off" }));
+    let again = me.post(&link, again).await.data(200)["link"].clone();
+    assert_eq!(
+        (&again["isNew"], &again["id"]),
+        (&json!(false), &saved["id"])
+    );
+
+    let one = format!("{SYNC}/links/{}", id(&saved["id"]));
+    let change = json!({ "direction": "pull", "allowDelete": true, "shared": true });
+    let changed = me.patch(&one, change).await.data(200)["link"].clone();
+    assert_eq!(changed["direction"], "pull");
+    assert_eq!(changed["allowDelete"], true);
+    assert_eq!(changed["providerEnvironment"], "production");
+    assert_eq!(me.get(&one).await.data(200)["link"], changed);
+    let listed = me.get(&format!("{SYNC}/links")).await.data(200);
+    assert_eq!(listed["links"], json!([changed]));
+    me.delete(&one).await.empty();
+    me.get(&one).await.problem(404, "not-found");
+    me.delete(&one).await.problem(404, "not-found");
+    me.patch(&one, json!({})).await.problem(404, "not-found");
+    me.get(&format!("{SYNC}/links/nonsense"))
+        .await
+        .problem(404, "not-found");
+}
+
+async fn the_provider_is_asked_before_a_link_is_saved(profile: Profile) {
+    let world = World::start(profile).await;
+    let (me, link) = (&world.me, format!("{SYNC}/link"));
+    let fields = |name: &str, value: &str| with(world.fields(), name, json!(value));
+    me.post(&link, fields("projectId", "prj_nothing"))
+        .await
+        .problem(404, "not-found");
+    let answer = me.post(&link, fields("providerEnvironment", "prod")).await;
+    answer.refuses(&["providerEnvironment"]);
+    assert!(
+        answer
+            .text
+            .contains("production, preview, development, staging")
+    );
+    // An environment of the project's own, by its id, is saved by its name.
+    let staging = fields("providerEnvironment", "staging");
+    let by_name = me.post(&link, staging).await.data(200)["link"].clone();
+    assert_eq!(by_name["providerEnvironment"], "staging");
+    let unknown = me.post(&link, fields("keywayEnvironment", "prod")).await;
+    unknown.problem(404, "not-found");
+    assert!(unknown.text.contains("development, staging, production"));
+    assert_eq!(
+        me.get(&format!("{SYNC}/links")).await.data(200)["links"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+}
+
+async fn what_is_not_built_is_refused(profile: Profile) {
+    let world = World::start(profile).await;
+    let (me, link) = (&world.me, format!("{SYNC}/link"));
+    for field in ["include", "exclude", "prefix", "exlcude"] {
+        me.post(&link, with(world.fields(), field, json!("A_*")))
+            .await
+            .refuses(&[field]);
+    }
+    let every = json!({ "mode": "interval" });
+    me.post(&link, with(world.fields(), "autoSync", every))
+        .await
+        .refuses(&["autoSync.mode"]);
+    let every = json!({ "mode": "off", "every": "15m" });
+    me.post(&link, with(world.fields(), "autoSync", every))
+        .await
+        .refuses(&["autoSync.every"]);
+    me.post(&link, with(world.fields(), "serviceId", json!("srv")))
+        .await
+        .refuses(&["serviceId"]);
+    me.post(&link, with(world.fields(), "gitBranch", json!("main")))
+        .await
+        .refuses(&["gitBranch"]);
+}
+
+async fn one_destination_belongs_to_one_vault(profile: Profile) {
+    let world = World::start(profile).await;
+    let me = &world.me;
+    me.post("/v1/vaults", json!({ "repoFullName": "acme/other" }))
+        .await
+        .data(201);
+    let mine = format!("{SYNC}/link");
+    let other = "/v1/integrations/vaults/acme/other/sync/link";
+    me.post(&mine, world.fields()).await.data(200);
+    // Its owner is told which vault it is.
+    let problem = me.post(other, world.fields()).await;
+    problem.problem(409, "conflict");
+    assert!(problem.text.contains("acme/my-app"), "{}", problem.text);
+    // Another user with the same account is not.
+    let eve = world.app.user("eve").await;
+    let connection = connect(&eve).await;
+    eve.post("/v1/vaults", json!({ "repoFullName": "eve/app" }))
+        .await
+        .data(201);
+    let theirs = "/v1/integrations/vaults/eve/app/sync/link";
+    let fields = json!({ "connectionId": connection, "projectId": "my-app" });
+    let problem = eve.post(theirs, fields.clone()).await;
+    problem.problem(409, "conflict");
+    assert!(!problem.text.contains("acme"), "{}", problem.text);
+    // Another environment is another destination, and sharing can be meant.
+    let preview = with(fields.clone(), "providerEnvironment", json!("preview"));
+    eve.post(theirs, preview).await.data(200);
+    let shared = with(fields, "shared", json!(true));
+    let shared = eve.post(theirs, shared).await.data(200)["link"].clone();
+    let one = format!(
+        "/v1/integrations/vaults/eve/app/sync/links/{}",
+        id(&shared["id"])
+    );
+    eve.patch(&one, json!({ "shared": false }))
+        .await
+        .problem(409, "conflict");
+}
+
+async fn links_are_their_vaults_members(profile: Profile) {
+    let world = World::start(profile).await;
+    let (me, link) = (&world.me, format!("{SYNC}/link"));
+    let saved = me.post(&link, world.fields()).await.data(200)["link"].clone();
+    let one = format!("{SYNC}/links/{}", id(&saved["id"]));
+    let eve = world.app.user("eve").await;
+    let fields = json!({ "connectionId": connect(&eve).await, "projectId": "prj_myapp" });
+    for answer in [
+        eve.get(&one).await,
+        eve.delete(&one).await,
+        eve.patch(&one, json!({ "direction": "pull" })).await,
+        eve.get(&format!("{SYNC}/links")).await,
+        eve.post(&link, fields.clone()).await,
+    ] {
+        answer.problem(404, "not-found");
+    }
+    let members = "/v1/vaults/acme/my-app/members";
+    let invite = |role: &str| json!({ "username": "eve", "role": role });
+    assert!(me.post(members, invite("read")).await.status < 300);
+    eve.get(&one).await.data(200);
+    eve.delete(&one).await.problem(403, "forbidden");
+    eve.post(&link, fields.clone())
+        .await
+        .problem(403, "forbidden");
+    assert!(me.post(members, invite("write")).await.status < 300);
+    // Another's connection can be neither used nor steered.
+    eve.post(&link, world.fields())
+        .await
+        .problem(404, "not-found");
+    eve.patch(&one, json!({ "direction": "pull" }))
+        .await
+        .problem(403, "forbidden");
+    let key = world
+        .app
+        .key(
+            &world.account.user,
+            &[Scope::ReadSecrets, Scope::WriteSecrets],
+            None,
+        )
+        .await;
+    let writer = world.app.client(&key.token);
+    writer
+        .patch(&one, json!({ "allowDelete": true }))
+        .await
+        .problem(403, "forbidden");
+    writer
+        .post(&link, with(world.fields(), "allowDelete", json!(true)))
+        .await
+        .problem(403, "forbidden");
+    eve.delete(&one).await.empty();
+}
+
+on_both_profiles!(
+    a_link_is_saved_listed_changed_and_removed,
+    the_provider_is_asked_before_a_link_is_saved,
+    what_is_not_built_is_refused,
+    one_destination_belongs_to_one_vault,
+    links_are_their_vaults_members,
+);

@@ -1,0 +1,10 @@
+//! Providers, connections, links, syncs and jobs.
+
+mod connections;
+mod jobs;
+mod links;
+mod oauth;
+mod refusals;
+mod syncs;
+mod whole;
+mod world;

@@ -1,0 +1,167 @@
+//! A user with a vault and a connection with a stand-in of Vercel, and a worker that does what the
+//! test says.
+
+use std::time::Duration;
+
+use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobState};
+use keyway_shared::queue::Room;
+use keyway_shared::store::{Claim, Settlement};
+use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TOKEN, Vercel};
+use keyway_tests::app::{Account, AppBuilder, TestApp};
+use keyway_tests::client::Client;
+use keyway_tests::database::Profile;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Base of the vault's syncs.
+pub(crate) const SYNC: &str = "/v1/integrations/vaults/acme/my-app/sync";
+
+pub(crate) struct World {
+    pub(crate) app: TestApp,
+    pub(crate) vercel: Vercel,
+    /// The vault's admin.
+    pub(crate) account: Account,
+    pub(crate) me: Client,
+    /// Of that user.
+    pub(crate) connection: Uuid,
+}
+
+impl World {
+    pub(crate) async fn start(profile: Profile) -> Self {
+        Self::start_with(profile, |_| {}).await
+    }
+
+    pub(crate) async fn start_with(profile: Profile, change: impl FnOnce(&mut AppBuilder)) -> Self {
+        let vercel = Vercel::start(Preset::LivedIn).await.expect("a stand-in");
+        let mut builder = TestApp::builder(profile);
+        let settings = &mut builder.providers.vercel;
+        settings.api_url = vercel.url();
+        settings.web_url = vercel.url();
+        settings.client_id = Some(CLIENT_ID.to_owned());
+        settings.client_secret = Some(keyway_shared::secret::Secret::new(CLIENT_SECRET));
+        settings.integration_slug = Some(SLUG.to_owned());
+        change(&mut builder);
+        let app = builder.start().await;
+        let account = app.account("ada").await;
+        let me = app.client(&account.token);
+        me.post("/v1/vaults", json!({ "repoFullName": "acme/my-app" }))
+            .await
+            .data(201);
+        let connection = connect(&me).await;
+        Self {
+            app,
+            vercel,
+            account,
+            me,
+            connection,
+        }
+    }
+
+    /// A sync's fields.
+    pub(crate) fn fields(&self) -> Value {
+        json!({ "connectionId": self.connection, "projectId": "prj_myapp" })
+    }
+
+    /// The same as a query.
+    pub(crate) fn query(&self, call: &str) -> String {
+        format!(
+            "{SYNC}/{call}?connectionId={}&projectId=prj_myapp",
+            self.connection
+        )
+    }
+
+    /// What a browser does at the provider: it agrees, and is told where to go next.
+    #[expect(clippy::disallowed_methods, reason = "the test is the browser")]
+    pub(crate) async fn through_the_provider(&self, path: &str, callback: &str) -> String {
+        let browser = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("a browser");
+        let callback = format!("{}{callback}", self.app.url());
+        browser
+            .post(format!("{}/_simulator/settings", self.vercel.url()))
+            .json(&json!({ "callback": callback }))
+            .send()
+            .await
+            .expect("settings");
+        let answer = browser
+            .get(format!("{}{path}", self.vercel.url()))
+            .send()
+            .await
+            .expect("an answer");
+        let location = answer.headers().get("location").expect("a redirect");
+        location.to_str().expect("text").to_owned()
+    }
+
+    /// Takes the next job that the bell rings for.
+    pub(crate) async fn take(&self) -> Job {
+        let room = Room {
+            interactive: true,
+            background: true,
+        };
+        let id = loop {
+            if let Some((id, class)) = self.app.queue.pop(room).await {
+                assert_eq!(class, JobClass::Interactive);
+                break id;
+            }
+        };
+        let mut tx = self.app.store.begin().await.expect("begins");
+        let lease = self.app.ambient.new_id();
+        let claim = tx
+            .claim_job(id, "test", lease, Duration::from_secs(30))
+            .await
+            .expect("claims");
+        tx.commit().await.expect("commits");
+        match claim {
+            Claim::Taken(job) => *job,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Ends a job that was taken.
+    pub(crate) async fn settle(
+        &self,
+        job: &Job,
+        state: JobState,
+        error: Option<(ErrorCode, &str)>,
+        result: Option<Value>,
+    ) {
+        let outcome = json!([{ "key": "A", "action": "create", "reason": "missing",
+            "code": null, "message": null }]);
+        let mut tx = self.app.store.begin().await.expect("begins");
+        let settled = tx
+            .settle_job(&Settlement {
+                id: job.id,
+                lease_id: job.lease_id.expect("a lease"),
+                state,
+                error_code: error.map(|(code, _)| code),
+                error: error.map(|(_, text)| text.to_owned()),
+                planned: None,
+                outcomes: (state == JobState::Succeeded).then_some(outcome),
+                result,
+                provider_calls_add: 1,
+                rate_limited_ms_add: 0,
+                progress_done: 1,
+                progress_total: 1,
+            })
+            .await
+            .expect("settles");
+        tx.commit().await.expect("commits");
+        assert!(settled);
+        let reply_to = job.reply_to.as_deref();
+        self.app.queue.announce(job.id, reply_to).await;
+    }
+}
+
+/// Connects the user with the stand-in.
+pub(crate) async fn connect(client: &Client) -> Uuid {
+    let connected = client
+        .post("/v1/integrations/vercel/connect", json!({ "token": TOKEN }))
+        .await
+        .data(200);
+    id(&connected["connection"]["id"])
+}
+
+pub(crate) fn id(value: &Value) -> Uuid {
+    value.as_str().unwrap_or_default().parse().expect("an id")
+}

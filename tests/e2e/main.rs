@@ -1,0 +1,16 @@
+//! The API over HTTP, each behaviour on both profiles.
+
+#![cfg(test)]
+
+mod accounts;
+mod bulk;
+mod environments;
+mod http;
+mod integrations;
+mod members;
+mod openapi;
+mod operations;
+mod secrets;
+mod tenancy;
+mod trash;
+mod vaults;

@@ -1,0 +1,6 @@
+//! The engine against the stand-in of Vercel, on both profiles, without the HTTP API.
+
+#![cfg(test)]
+
+mod sync;
+mod world;

@@ -1,0 +1,360 @@
+//! What a sync does to both sides.
+
+use keyway_shared::domain::job::{ErrorCode, JobKind, JobState};
+use keyway_shared::sync::options::Direction;
+use keyway_simulator::vercel::{EnvSeed, Preset};
+use keyway_simulator::{Action, Fault};
+use keyway_tests::database::Profile;
+use serde_json::json;
+
+use super::world::{PROJECT, World};
+
+keyway_tests::on_both_profiles!(
+    a_push_creates_updates_and_then_finds_nothing_to_do,
+    a_shared_row_is_taken_apart_and_other_environments_keep_their_value,
+    a_partial_failure_is_told_as_partial,
+    nothing_is_deleted_after_a_failure,
+    a_pull_reads_real_values_and_keeps_what_it_cannot_read,
+    a_lost_answer_is_looked_up_before_anything_is_written_again,
+    a_rate_limit_waits_and_does_not_count_as_an_attempt,
+    an_outage_ends_with_a_clear_error,
+    a_revoked_token_marks_the_connection,
+    a_project_given_by_name_is_resolved_first,
+    an_empty_vault_does_not_wipe_the_project,
+    jobs_of_one_project_do_not_overlap,
+    a_split_whose_owner_lost_access_gives_the_old_value_back,
+);
+
+async fn a_push_creates_updates_and_then_finds_nothing_to_do(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world
+        .vercel
+        .add_env(PROJECT, &EnvSeed::new("OLD", "1", &["production"]));
+    world
+        .set_vault(&[("OLD", "2"), ("NEW", "x"), ("EMPTY", "")])
+        .await;
+    let before = world.vercel.snapshot(PROJECT);
+
+    let preview = world
+        .run(JobKind::Preview, world.request(Direction::Push))
+        .await;
+    assert_eq!(preview.result["toCreate"], json!(["EMPTY", "NEW"]));
+    assert_eq!(preview.result["toUpdate"], json!(["OLD"]));
+
+    world.vercel.reset_calls();
+    let first = world.push().await;
+    assert_eq!(first.job.state, JobState::Succeeded, "{}", first.result);
+    assert_eq!(first.result["created"], 2);
+    assert_eq!(first.result["updated"], 1);
+    assert_eq!(first.result["redeployRequired"], true);
+    // One list and one write: the preview had read the value already.
+    assert_eq!(world.vercel.calls(), 2);
+    assert_eq!(world.production("OLD").as_deref(), Some("2"));
+    assert_eq!(world.production("EMPTY").as_deref(), Some(""));
+
+    world.vercel.reset_calls();
+    let second = world.push().await;
+    assert_eq!(second.job.state, JobState::Succeeded);
+    assert_eq!(second.result["skipped"], 3);
+    assert_eq!(second.result["providerCalls"], 1);
+    assert_eq!(world.vercel.calls(), 1);
+
+    let mut after = world.vercel.snapshot(PROJECT);
+    after.retain(|place, _| place.scope != "production");
+    let mut expected = before;
+    expected.retain(|place, _| place.scope != "production");
+    assert_eq!(after, expected);
+    world.stop().await;
+}
+
+async fn a_shared_row_is_taken_apart_and_other_environments_keep_their_value(profile: Profile) {
+    let world = World::start(profile, Preset::LivedIn).await;
+    let before = world.vercel.snapshot(PROJECT);
+    world
+        .set_vault(&[
+            ("API_URL", "https://new"),
+            ("STRIPE_SECRET_KEY", "sk_live_2"),
+        ])
+        .await;
+    world.vercel.reset_calls();
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.state, JobState::Succeeded, "{}", pushed.result);
+    // List, one read (the stored value of API_URL), the edit that takes production off the shared
+    // row, the create, and the edit of the sensitive row.
+    assert_eq!(world.vercel.calls(), 5);
+    assert_eq!(world.production("API_URL").as_deref(), Some("https://new"));
+    assert_eq!(
+        world.production("STRIPE_SECRET_KEY").as_deref(),
+        Some("sk_live_2")
+    );
+    let mut after = world.vercel.snapshot(PROJECT);
+    let mut expected = before;
+    for snapshot in [&mut after, &mut expected] {
+        snapshot.retain(|place, _| {
+            place.scope != "production"
+                || !["API_URL", "STRIPE_SECRET_KEY"].contains(&place.key.as_str())
+        });
+    }
+    assert_eq!(after, expected);
+
+    world.vercel.reset_calls();
+    let mut request = world.request(Direction::Push);
+    request.allow_delete = true;
+    let deleted = world.run(JobKind::Sync, request).await;
+    assert_eq!(deleted.job.state, JobState::Succeeded, "{}", deleted.result);
+    assert_eq!(world.production("SENTRY_DSN"), None);
+    let preview = world.vercel.value(PROJECT, "SENTRY_DSN", "preview", None);
+    assert_eq!(preview.as_deref(), Some("https://sentry.example/1"));
+    // Owned by an integration: protected.
+    assert!(world.production("POSTGRES_URL").is_some());
+    world.stop().await;
+}
+
+async fn a_partial_failure_is_told_as_partial(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world
+        .set_vault(&[("A", "1"), ("B", "secret-value"), ("C", "3")])
+        .await;
+    world.vercel.fault(
+        Fault::next(Action::FailKeys {
+            keys: vec!["B".into()],
+            code: "INVALID_VALUE".into(),
+        })
+        .method("POST"),
+    );
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.state, JobState::Partial);
+    assert_eq!(pushed.result["status"], "partial");
+    assert_eq!(pushed.result["success"], false);
+    assert_eq!(pushed.result["created"], 2);
+    assert_eq!(pushed.result["failures"][0]["key"], "B");
+    assert_eq!(pushed.result["failures"][0]["code"], "rejected");
+    // The stand-in repeats values in its messages, as the real one may; we do not.
+    assert!(!pushed.result.to_string().contains("secret-value"));
+    world.stop().await;
+}
+
+async fn nothing_is_deleted_after_a_failure(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world
+        .vercel
+        .add_env(PROJECT, &EnvSeed::new("EXTRA", "1", &["production"]));
+    world.set_vault(&[("A", "1")]).await;
+    world.vercel.fault(
+        Fault::next(Action::FailKeys {
+            keys: vec!["A".into()],
+            code: "KEY_RESERVED".into(),
+        })
+        .method("POST"),
+    );
+    let mut request = world.request(Direction::Push);
+    request.allow_delete = true;
+    let pushed = world.run(JobKind::Sync, request).await;
+    assert_eq!(pushed.job.state, JobState::Failed);
+    assert_eq!(pushed.result["status"], "error");
+    assert_eq!(world.production("EXTRA").as_deref(), Some("1"));
+    world.stop().await;
+}
+
+async fn a_pull_reads_real_values_and_keeps_what_it_cannot_read(profile: Profile) {
+    let world = World::start(profile, Preset::LivedIn).await;
+    world
+        .set_vault(&[("API_URL", "old"), ("STRIPE_SECRET_KEY", "ours")])
+        .await;
+    let pulled = world
+        .run(JobKind::Sync, world.request(Direction::Pull))
+        .await;
+    assert_eq!(pulled.job.state, JobState::Succeeded, "{}", pulled.result);
+    let values = world.vault_values().await;
+    assert_eq!(values["API_URL"], "https://api.acme.dev");
+    assert_eq!(values["EMPTY"], "");
+    assert_eq!(values["OLD_FLAG"], "on");
+    assert_eq!(values["STRIPE_SECRET_KEY"], "ours");
+    assert!(!values.contains_key("VERCEL_URL"));
+    let again = world.push().await;
+    assert_eq!(again.result["updated"], 1, "{}", again.result);
+    world.stop().await;
+}
+
+async fn a_lost_answer_is_looked_up_before_anything_is_written_again(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world.set_vault(&[("A", "1"), ("B", "2")]).await;
+    world.vercel.reset_calls();
+    world
+        .vercel
+        .fault(Fault::next(Action::ResetAfter).method("POST"));
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.state, JobState::Succeeded, "{}", pushed.result);
+    // The first run wrote; the second found it done. The report covers the job.
+    assert_eq!(pushed.result["created"], 2);
+    let posts = world.vercel.requests();
+    assert_eq!(posts.iter().filter(|call| call.method == "POST").count(), 1);
+    assert_eq!(pushed.job.attempt, 2);
+    world.stop().await;
+}
+
+async fn a_rate_limit_waits_and_does_not_count_as_an_attempt(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world.set_vault(&[("A", "1")]).await;
+    world.vercel.fault(
+        Fault::next(Action::Respond {
+            status: 429,
+            headers: [("retry-after".to_owned(), "1".to_owned())].into(),
+            body: r#"{"error":{"code":"rate_limited","message":"slow down"}}"#.into(),
+        })
+        .method("POST"),
+    );
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.state, JobState::Succeeded, "{}", pushed.result);
+    assert_eq!(pushed.job.attempt, 1);
+    assert_eq!(pushed.job.run, 2);
+    assert!(pushed.result["rateLimitedMs"].as_i64().unwrap() >= 1000);
+    world.stop().await;
+}
+
+async fn an_outage_ends_with_a_clear_error(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world.set_vault(&[("A", "1")]).await;
+    for (action, code) in [
+        (
+            Action::Respond {
+                status: 500,
+                headers: [].into(),
+                body: "<html>oops</html>".into(),
+            },
+            ErrorCode::Unavailable,
+        ),
+        (
+            Action::Respond {
+                status: 200,
+                headers: [].into(),
+                body: "<html>hello</html>".into(),
+            },
+            ErrorCode::ProviderError,
+        ),
+        (Action::TruncateBody, ErrorCode::ProviderError),
+        (Action::ResetBefore, ErrorCode::Unavailable),
+        (
+            Action::json(
+                404,
+                &json!({"error": {"code": "not_found", "message": "no"}}),
+            ),
+            ErrorCode::NotFound,
+        ),
+    ] {
+        world.vercel.clear_faults();
+        world
+            .vercel
+            .fault(Fault::next(action).method("GET").times(99));
+        let pushed = world.push().await;
+        assert_eq!(pushed.job.state, JobState::Failed);
+        assert_eq!(pushed.job.error_code, Some(code), "{}", pushed.result);
+        assert_eq!(pushed.result["status"], "error");
+        assert_eq!(pushed.result["success"], false);
+    }
+    assert_eq!(world.production("A"), None);
+    world.stop().await;
+}
+
+async fn a_revoked_token_marks_the_connection(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world.set_vault(&[("A", "1")]).await;
+    world.vercel.revoke(keyway_simulator::vercel::TOKEN);
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.error_code, Some(ErrorCode::ReconnectRequired));
+    let mut tx = world.store.begin_read().await.unwrap();
+    let connection = tx
+        .find_connection(world.user, world.connection)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(connection.status.as_str(), "needs-reconnect");
+    drop(tx);
+    world.stop().await;
+}
+
+async fn a_project_given_by_name_is_resolved_first(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world.set_vault(&[("A", "1")]).await;
+    let mut request = world.request(Direction::Push);
+    request.project_id = "my-app".into();
+    let pushed = world.run(JobKind::Sync, request.clone()).await;
+    assert_eq!(pushed.job.state, JobState::Succeeded, "{}", pushed.result);
+    let key = pushed.job.project_key.unwrap();
+    assert!(key.ends_with("|prj_myapp"), "{key}");
+    request.project_id = "nobody".into();
+    let pushed = world.run(JobKind::Sync, request).await;
+    assert_eq!(pushed.job.error_code, Some(ErrorCode::NotFound));
+    world.stop().await;
+}
+
+async fn an_empty_vault_does_not_wipe_the_project(profile: Profile) {
+    let world = World::start(profile, Preset::LivedIn).await;
+    let before = world.vercel.snapshot(PROJECT);
+    let mut request = world.request(Direction::Push);
+    request.allow_delete = true;
+    let pushed = world.run(JobKind::Sync, request.clone()).await;
+    assert_eq!(pushed.job.error_code, Some(ErrorCode::EmptySource));
+    assert_eq!(world.vercel.snapshot(PROJECT), before);
+    request.confirm_empty_source = true;
+    let pushed = world.run(JobKind::Sync, request).await;
+    assert_eq!(pushed.job.state, JobState::Succeeded, "{}", pushed.result);
+    assert_eq!(world.production("API_URL"), None);
+    world.stop().await;
+}
+
+async fn jobs_of_one_project_do_not_overlap(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world.start_worker("second").await;
+    world
+        .vercel
+        .set_latency(std::time::Duration::from_millis(15));
+    world.set_vault(&[("A", "1"), ("B", "2")]).await;
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        ids.push(
+            world
+                .submit(JobKind::Sync, world.request(Direction::Push))
+                .await,
+        );
+    }
+    for id in ids {
+        assert_eq!(world.ended(id).await.job.state, JobState::Succeeded);
+    }
+    let calls = world.vercel.requests();
+    for (earlier, later) in calls.iter().zip(calls.iter().skip(1)) {
+        assert!(earlier.ended.unwrap() < later.started);
+    }
+    // Six lists and one write.
+    assert_eq!(calls.len(), 7);
+    world.stop().await;
+}
+
+async fn a_split_whose_owner_lost_access_gives_the_old_value_back(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    // What a crash between the two calls of a split leaves behind.
+    let shared = world
+        .vercel
+        .add_env(PROJECT, &EnvSeed::new("SHARED", "old", &["preview"]));
+    let other = world
+        .connect("usr_other", "a token that is not accepted")
+        .await;
+    world.leave_split_open(other, "SHARED", &shared).await;
+    world.set_vault(&[("A", "1"), ("SHARED", "new")]).await;
+
+    let mut request = world.request(Direction::Push);
+    request.provider_environment = "development".into();
+    let pushed = world.run(JobKind::Sync, request).await;
+    assert_eq!(pushed.job.state, JobState::Succeeded, "{}", pushed.result);
+    assert_eq!(world.production("SHARED").as_deref(), Some("old"));
+    let preview = world.vercel.value(PROJECT, "SHARED", "preview", None);
+    assert_eq!(preview.as_deref(), Some("old"));
+
+    let mut tx = world.store.begin_read().await.unwrap();
+    let key = pushed.job.project_key.unwrap();
+    assert!(tx.open_splits(&key).await.unwrap().is_empty());
+    let ours = tx.find_connection(world.user, world.connection).await;
+    assert_eq!(ours.unwrap().unwrap().status.as_str(), "active");
+    drop(tx);
+    world.stop().await;
+}

@@ -1,0 +1,323 @@
+//! A worker, a stand-in and a vault, on one of the two profiles.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_shared::ambient::Ambient;
+use keyway_shared::domain::account::User;
+use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
+use keyway_shared::domain::job::{Job, JobClass, JobKind, NewJob, project_key};
+use keyway_shared::domain::vault::{Environment, EnvironmentKind, Vault};
+use keyway_shared::lifecycle::Lifecycle;
+use keyway_shared::providers::Split;
+use keyway_shared::providers::registry::{ProviderSettings, Registry};
+use keyway_shared::providers::vercel::VercelSettings;
+use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
+use keyway_shared::secret::Secret;
+use keyway_shared::store::{SplitRecord, Store};
+use keyway_shared::sync::options::{Direction, SyncRequest};
+use keyway_shared::sync::remote::Destination;
+use keyway_simulator::vercel::{Preset, TOKEN, Vercel};
+use keyway_tests::database::{Database, Profile};
+use keyway_worker::{RetryPolicy, WorkerContext, WorkerOptions};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub(crate) const PROJECT: &str = "prj_myapp";
+
+pub(crate) struct World {
+    pub(crate) vercel: Vercel,
+    pub(crate) store: Store,
+    pub(crate) queue: Queue,
+    pub(crate) ambient: Ambient,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) user: Uuid,
+    pub(crate) vault: Uuid,
+    pub(crate) environment: Uuid,
+    pub(crate) connection: Uuid,
+    settings: ProviderSettings,
+    _database: Database,
+}
+
+/// How a job ended.
+pub(crate) struct Ended {
+    pub(crate) job: Job,
+    pub(crate) result: Value,
+}
+
+impl World {
+    pub(crate) async fn start(profile: Profile, preset: Preset) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let vercel = Vercel::start(preset).await.unwrap();
+        let ambient = Ambient::system();
+        let database = Database::create(profile).await;
+        let store = database.open(ambient.clone()).await;
+        let lifecycle = Lifecycle::new();
+        let instance = format!("test-{}", ambient.new_id());
+        let queue = match profile {
+            Profile::Embedded => Queue::local(instance),
+            Profile::Production => {
+                let redis = RedisQueue::connect(&RedisOptions {
+                    url: Secret::new(keyway_tests::database::redis_url()),
+                    prefix: format!("kwtest:{}:", ambient.new_id()),
+                    startup_timeout: Duration::from_secs(5),
+                })
+                .await
+                .unwrap();
+                let listen = Some((&lifecycle.tracker, lifecycle.soft.clone()));
+                Queue::redis(redis, instance, listen)
+            }
+        };
+        let settings = ProviderSettings {
+            timeout: Duration::from_secs(2),
+            vercel: VercelSettings {
+                api_url: vercel.url(),
+                web_url: vercel.url(),
+                client_id: None,
+                client_secret: None,
+                integration_slug: None,
+            },
+        };
+        let now = ambient.now();
+        let user = User {
+            id: ambient.new_id(),
+            username: "ada".into(),
+            operator: false,
+            created_at: now,
+        };
+        let vault = Vault {
+            id: ambient.new_id(),
+            created_by: user.id,
+            repo_owner: "acme".into(),
+            repo_name: "my-app".into(),
+            created_at: now,
+            updated_at: now,
+        };
+        let environment = Environment {
+            id: ambient.new_id(),
+            vault_id: vault.id,
+            name: "production".into(),
+            kind: EnvironmentKind::Protected,
+            display_order: 0,
+            revision: 0,
+            created_at: now,
+        };
+        let connection = Connection {
+            id: ambient.new_id(),
+            user_id: user.id,
+            provider: ProviderName::Vercel,
+            provider_account_id: "usr_simulated".into(),
+            provider_user_id: "usr_simulated".into(),
+            provider_team_id: None,
+            installation_id: None,
+            account_name: "ada".into(),
+            auth_method: AuthMethod::Token,
+            status: ConnectionStatus::Active,
+            created_at: now,
+            updated_at: now,
+        };
+        let mut tx = store.begin().await.unwrap();
+        tx.insert_user(&user).await.unwrap();
+        tx.insert_vault(&vault, std::slice::from_ref(&environment))
+            .await
+            .unwrap();
+        tx.upsert_connection(&connection, &Secret::new(TOKEN))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let world = Self {
+            vercel,
+            store,
+            queue,
+            ambient,
+            lifecycle,
+            user: user.id,
+            vault: vault.id,
+            environment: environment.id,
+            connection: connection.id,
+            settings,
+            _database: database,
+        };
+        world.start_worker("worker").await;
+        world
+    }
+
+    pub(crate) async fn start_worker(&self, name: &str) {
+        let context = WorkerContext {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            providers: Arc::new(Registry::new(&self.settings, self.ambient.clone()).unwrap()),
+            fingerprint_key: self.store.unlock().await.unwrap(),
+            ambient: self.ambient.clone(),
+            lifecycle: self.lifecycle.clone(),
+            options: WorkerOptions {
+                concurrency: 8,
+                provider_timeout: Duration::from_secs(2),
+                sweep_every: Duration::from_millis(20),
+                retry: RetryPolicy {
+                    first: Duration::from_millis(5),
+                    ..RetryPolicy::default()
+                },
+                ..WorkerOptions::default()
+            },
+            name: format!("{name}-{}", self.ambient.new_id()),
+        };
+        self.lifecycle.tracker.spawn(keyway_worker::run(context));
+    }
+
+    /// Adds a connection of the same user with another account.
+    pub(crate) async fn connect(&self, account: &str, token: &str) -> Uuid {
+        let now = self.ambient.now();
+        let mut tx = self.store.begin().await.unwrap();
+        let ours = tx.find_connection(self.user, self.connection).await;
+        let other = Connection {
+            id: self.ambient.new_id(),
+            provider_account_id: account.into(),
+            provider_user_id: account.into(),
+            created_at: now,
+            updated_at: now,
+            ..ours.unwrap().unwrap()
+        };
+        let saved = tx.upsert_connection(&other, &Secret::new(token)).await;
+        tx.commit().await.unwrap();
+        saved.unwrap().id
+    }
+
+    /// Records a split of a row as begun, with production taken off it.
+    pub(crate) async fn leave_split_open(&self, connection: Uuid, key: &str, row: &str) {
+        let destination = Destination {
+            project_id: PROJECT.into(),
+            service_id: None,
+            scope: "production".into(),
+            custom: false,
+            branch: None,
+        };
+        let record = SplitRecord {
+            split: Split {
+                id: self.ambient.new_id(),
+                key: key.into(),
+                row_id: row.into(),
+                destination,
+                kind: "encrypted".into(),
+                prior: serde_json::json!({"target": ["production", "preview"]}),
+            },
+            project_key: project_key(ProviderName::Vercel, &self.vercel.url(), PROJECT),
+            job_id: self.ambient.new_id(),
+            user_id: self.user,
+            vault_id: self.vault,
+            environment_id: self.environment,
+            connection_id: connection,
+        };
+        let mut tx = self.store.begin().await.unwrap();
+        tx.open_split(&record, self.ambient.now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Makes the vault's environment hold exactly these.
+    pub(crate) async fn set_vault(&self, secrets: &[(&str, &str)]) {
+        let values: BTreeMap<String, Secret> = secrets
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), Secret::new(*value)))
+            .collect();
+        let now = self.ambient.now();
+        let mut tx = self.store.begin().await.unwrap();
+        tx.replace_secrets(
+            self.vault,
+            self.environment,
+            &values,
+            true,
+            Some(self.user),
+            now,
+            now,
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The vault's values now.
+    pub(crate) async fn vault_values(&self) -> BTreeMap<String, String> {
+        let mut tx = self.store.begin_read().await.unwrap();
+        let snapshot = tx
+            .read_environment(self.vault, self.environment)
+            .await
+            .unwrap();
+        let values = snapshot.values.into_iter();
+        values
+            .map(|(key, value)| (key, value.expose().to_owned()))
+            .collect()
+    }
+
+    #[expect(clippy::unused_self, reason = "reads like its siblings")]
+    pub(crate) fn request(&self, direction: Direction) -> SyncRequest {
+        SyncRequest::new(PROJECT, "production", "production", direction)
+    }
+
+    /// Accepts a job and gives its id.
+    pub(crate) async fn submit(&self, kind: JobKind, request: SyncRequest) -> Uuid {
+        let id = self.ambient.new_id();
+        let now = self.ambient.now();
+        let canonical = request.project_id.starts_with("prj_") && kind == JobKind::Sync;
+        let key = project_key(
+            ProviderName::Vercel,
+            &self.vercel.url(),
+            &request.project_id,
+        );
+        let job = NewJob {
+            id,
+            kind,
+            class: JobClass::Interactive,
+            user_id: self.user,
+            vault_id: self.vault,
+            environment_id: self.environment,
+            connection_id: self.connection,
+            project_key: canonical.then_some(key),
+            request,
+            reply_to: Some(self.queue.instance().to_owned()),
+            created_at: now,
+            deadline_at: now + Duration::from_hours(1),
+        };
+        let mut tx = self.store.begin().await.unwrap();
+        tx.insert_job(&job).await.unwrap();
+        tx.commit().await.unwrap();
+        self.queue.ring(id, JobClass::Interactive).await;
+        id
+    }
+
+    /// Waits for a job's end.
+    pub(crate) async fn ended(&self, id: Uuid) -> Ended {
+        let waiter = self.queue.waiter(id);
+        loop {
+            let mut tx = self.store.begin_read().await.unwrap();
+            let job = tx.job_snapshot(id).await.unwrap().unwrap();
+            let report = tx.find_report(id).await.unwrap();
+            drop(tx);
+            if job.state.is_final() {
+                let result = report.and_then(|report| report.result);
+                return Ended {
+                    job,
+                    result: result.unwrap_or_default(),
+                };
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(200), waiter.changed()).await;
+        }
+    }
+
+    pub(crate) async fn run(&self, kind: JobKind, request: SyncRequest) -> Ended {
+        let id = self.submit(kind, request).await;
+        self.ended(id).await
+    }
+
+    pub(crate) async fn push(&self) -> Ended {
+        self.run(JobKind::Sync, self.request(Direction::Push)).await
+    }
+
+    pub(crate) fn production(&self, key: &str) -> Option<String> {
+        self.vercel.value(PROJECT, key, "production", None)
+    }
+
+    pub(crate) async fn stop(self) {
+        self.lifecycle.stop(std::future::pending()).await;
+    }
+}

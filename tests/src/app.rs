@@ -1,0 +1,260 @@
+//! The API as a user meets it: the real router on a port of this machine, in front of a database of
+//! its own.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use keyway_api::{ApiOptions, ApiState};
+use keyway_shared::ambient::Ambient;
+use keyway_shared::clock::{Clock, ManualClock, SystemClock};
+use keyway_shared::crypto::tokens::new_api_key;
+use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope, User};
+use keyway_shared::entropy::SystemEntropy;
+use keyway_shared::lifecycle::Lifecycle;
+use keyway_shared::providers::registry::{ProviderSettings, Registry};
+use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
+use keyway_shared::secret::Secret;
+use keyway_shared::store::Store;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::database::{Database, Profile, redis_url};
+
+/// The recorder is one for the process; so is its handle.
+fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE
+        .get_or_init(keyway_shared::telemetry::init_metrics)
+        .clone()
+}
+
+/// Where the tests' clock begins.
+pub fn beginning() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_768_471_200, 0).unwrap_or_default()
+}
+
+/// A user and a key of theirs.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The user.
+    pub user: User,
+    /// The key.
+    pub key: ApiKey,
+    /// The key's token.
+    pub token: String,
+}
+
+/// What an app is made of. Parts that a test needs otherwise are set before [`AppBuilder::start`].
+#[derive(Debug)]
+pub struct AppBuilder {
+    profile: Profile,
+    /// Settings of the API.
+    pub options: ApiOptions,
+    /// Settings of the providers: point them at stand-ins.
+    pub providers: ProviderSettings,
+    /// The machine's clock instead of one that stands: for tests in which a worker runs.
+    pub system_time: bool,
+    /// False leaves the schema out.
+    pub migrate: bool,
+}
+
+impl AppBuilder {
+    /// Serves it.
+    ///
+    /// # Panics
+    /// When something that it needs is not there.
+    pub async fn start(self) -> TestApp {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let manual = Arc::new(ManualClock::new(beginning()));
+        let clock: Arc<dyn Clock> = if self.system_time {
+            Arc::new(SystemClock)
+        } else {
+            manual.clone()
+        };
+        let ambient = Ambient::new(clock, Arc::new(SystemEntropy));
+        let database = Database::create(self.profile).await;
+        let mut store = if self.migrate {
+            database.open(ambient.clone()).await
+        } else {
+            database.open_bare(ambient.clone()).await
+        };
+        if !self.system_time {
+            store = store.with_manual_time();
+        }
+        let lifecycle = Lifecycle::new();
+        let instance = format!("test-{}", ambient.new_id());
+        let queue = match self.profile {
+            Profile::Embedded => Queue::local(instance),
+            Profile::Production => {
+                let redis = RedisQueue::connect(&RedisOptions {
+                    url: Secret::new(redis_url()),
+                    prefix: format!("kwtest:{}:", ambient.new_id()),
+                    startup_timeout: Duration::from_secs(5),
+                })
+                .await
+                .expect("Redis answers at TEST_REDIS_URL: start the tests with tests/run");
+                let listen = Some((&lifecycle.tracker, lifecycle.soft.clone()));
+                Queue::redis(redis, instance, listen)
+            }
+        };
+        let providers = Registry::new(&self.providers, ambient.clone()).expect("providers");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let options = ApiOptions {
+            public_url: format!("http://{address}"),
+            ..self.options
+        };
+        let state = ApiState {
+            store: store.clone(),
+            queue: queue.clone(),
+            providers: Arc::new(providers),
+            options: Arc::new(options),
+            ambient: ambient.clone(),
+            metrics: metrics(),
+            lifecycle: lifecycle.clone(),
+        };
+        lifecycle
+            .tracker
+            .spawn(keyway_api::serve(listener, state.clone()));
+        TestApp {
+            profile: self.profile,
+            address,
+            state,
+            store,
+            queue,
+            ambient,
+            clock: manual,
+            lifecycle,
+            _database: database,
+        }
+    }
+}
+
+/// A running API with a database of its own. Gone with this.
+#[derive(Debug)]
+pub struct TestApp {
+    /// The way it runs.
+    pub profile: Profile,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its handlers reach.
+    pub state: ApiState,
+    /// Its storage: to arrange what the API has no call for, and to look behind it.
+    pub store: Store,
+    /// Its bell: what a worker of the test is given.
+    pub queue: Queue,
+    /// Its time and randomness.
+    pub ambient: Ambient,
+    /// Its clock, unless it runs on the machine's.
+    pub clock: Arc<ManualClock>,
+    /// Its end.
+    pub lifecycle: Lifecycle,
+    _database: Database,
+}
+
+impl TestApp {
+    /// The usual one.
+    pub async fn start(profile: Profile) -> Self {
+        Self::builder(profile).start().await
+    }
+
+    /// One that differs.
+    pub fn builder(profile: Profile) -> AppBuilder {
+        AppBuilder {
+            profile,
+            options: ApiOptions::default(),
+            providers: ProviderSettings::default(),
+            system_time: false,
+            migrate: true,
+        }
+    }
+
+    /// The base of its URLs.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Adds a user with a key that has all scopes.
+    pub async fn account(&self, username: &str) -> Account {
+        let user = User {
+            id: self.ambient.new_id(),
+            username: username.to_owned(),
+            operator: false,
+            created_at: self.ambient.now(),
+        };
+        let mut tx = self.store.begin().await.expect("begins");
+        tx.insert_user(&user).await.expect("a new user");
+        tx.commit().await.expect("commits");
+        self.key(&user, Scope::ALL, None).await
+    }
+
+    /// Adds a key of a user.
+    pub async fn key(&self, user: &User, scopes: &[Scope], lives: Option<TimeDelta>) -> Account {
+        let new = new_api_key(&self.ambient, KeyEnvironment::Test);
+        let now = self.ambient.now();
+        let key = ApiKey {
+            id: self.ambient.new_id(),
+            user_id: user.id,
+            name: "test".to_owned(),
+            environment: KeyEnvironment::Test,
+            prefix: new.prefix,
+            scopes: scopes.to_vec(),
+            expires_at: lives.map(|lives| now + lives),
+            last_used_at: None,
+            usage_count: 0,
+            created_at: now,
+            revoked_at: None,
+        };
+        let mut tx = self.store.begin().await.expect("begins");
+        tx.insert_api_key(&key, &new.hash).await.expect("a new key");
+        tx.commit().await.expect("commits");
+        Account {
+            user: user.clone(),
+            key,
+            token: new.token.expose().to_owned(),
+        }
+    }
+
+    /// Adds a user with all scopes, and gives a client that calls as that user.
+    pub async fn user(&self, username: &str) -> Client {
+        let account = self.account(username).await;
+        self.client(&account.token)
+    }
+
+    /// A client that calls with a token.
+    pub fn client(&self, token: &str) -> Client {
+        Client::new(self.url(), self.ticking(), Some(token.to_owned()))
+    }
+
+    /// A client that calls without one.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.url(), self.ticking(), None)
+    }
+
+    /// The clock, to be moved with each request: things that happen one after the other have
+    /// different times.
+    fn ticking(&self) -> Arc<ManualClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: TimeDelta) {
+        self.clock.advance(by.to_std().unwrap_or_default());
+    }
+
+    /// An id that nothing has.
+    pub fn unknown_id(&self) -> Uuid {
+        self.ambient.new_id()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.lifecycle.soft.cancel();
+        self.lifecycle.hard.cancel();
+    }
+}

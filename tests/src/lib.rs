@@ -1,0 +1,10 @@
+//! Support for the contract, engine and end-to-end tests.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+pub mod app;
+pub mod client;
+pub mod database;
+pub mod template;

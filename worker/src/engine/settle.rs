@@ -1,0 +1,283 @@
+//! Writing down how a run ended: in one transaction, and only while the lease is still held.
+
+use chrono::{DateTime, Utc};
+use keyway_shared::domain::job::{ErrorCode, Job, JobState};
+use keyway_shared::providers::ProviderError;
+use keyway_shared::store::{Handback, Settlement, StoreError, Tx};
+use uuid::Uuid;
+
+use super::guard::Stop;
+use super::retry::Decision;
+use super::{Engine, Failure, Outcome};
+use crate::jobs::{Finished, Learnt};
+
+/// Tries of a settle that fails because the database is away. Between them the lease runs on; when
+/// it ends, another worker starts over, which is safe.
+const TRIES: usize = 5;
+
+/// What is written.
+enum Entry {
+    End(Box<Finished>),
+    Back {
+        state: JobState,
+        due_at: DateTime<Utc>,
+        reason: String,
+        code: Option<ErrorCode>,
+        counts: bool,
+        waited_ms: i64,
+    },
+}
+
+impl Engine {
+    pub(super) async fn settle(
+        &self,
+        job: &Job,
+        lease_id: Uuid,
+        outcome: Outcome,
+        learnt: Learnt,
+        calls: u64,
+    ) {
+        let mut learnt = learnt;
+        let mut entry = match outcome {
+            Outcome::Done(finished) => Entry::End(finished),
+            Outcome::Again(Failure::Stopped(Stop::LeaseLost)) => {
+                self.suspect(job).await;
+                return;
+            }
+            Outcome::Again(failure) => self.decide(job, failure, &learnt).await,
+        };
+        for left in (0..TRIES).rev() {
+            match self.write(job, lease_id, &entry, &learnt, calls).await {
+                Ok(true) => {
+                    self.tell(job, &entry).await;
+                    return;
+                }
+                Ok(false) => {
+                    self.suspect(job).await;
+                    return;
+                }
+                Err(error) if left > 0 && error.is_transient() => {
+                    tracing::warn!(%error, "a job could not be settled yet");
+                    pause().await;
+                }
+                Err(error) if left > 0 && !error.is_transient() => {
+                    // It would fail again and again: end the job with a text that cannot be at
+                    // fault, and without what could not be written.
+                    tracing::error!(%error, "a job could not be settled as it ended");
+                    let message = "What the job found out could not be stored.".to_owned();
+                    learnt = Learnt::default();
+                    entry = Entry::End(Box::new(Finished::failed(
+                        job,
+                        ErrorCode::Internal,
+                        message,
+                        &learnt,
+                    )));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a job could not be settled; it starts over later");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What happens to a job whose run did not come to its end.
+    async fn decide(&self, job: &Job, failure: Failure, learnt: &Learnt) -> Entry {
+        let now = self.now().await;
+        let queued = |reason: &str| Entry::Back {
+            state: JobState::Queued,
+            due_at: now,
+            reason: reason.to_owned(),
+            code: None,
+            counts: false,
+            waited_ms: 0,
+        };
+        let error = match failure {
+            Failure::Busy => return queued("another job has the project"),
+            Failure::Stopped(Stop::Cancelled) => {
+                let message = "The job was cancelled.".to_owned();
+                return Entry::End(Box::new(Finished::cancelled(job, message, learnt)));
+            }
+            Failure::Ended(code, message) => {
+                return Entry::End(Box::new(Finished::failed(job, code, message, learnt)));
+            }
+            Failure::Stopped(_) => return queued("handed back by a worker that stopped"),
+            Failure::Store(error) if !error.is_transient() => {
+                tracing::error!(%error, "the job failed for a reason of ours");
+                let message = "The job failed for a reason of ours.".to_owned();
+                let code = ErrorCode::Internal;
+                return Entry::End(Box::new(Finished::failed(job, code, message, learnt)));
+            }
+            // The database is away: try again as with a provider that is.
+            Failure::Store(_) => ProviderError::Unavailable,
+            Failure::Provider(error) => error,
+        };
+        let jitter = self.context.ambient.fraction();
+        let attempt = u32::try_from(job.attempt).unwrap_or(u32::MAX);
+        let decision = self.options().retry.decide(attempt, &error, now, jitter);
+        let (due_at, counts) = match decision {
+            Decision::Fail => {
+                return Entry::End(Box::new(Finished::from_error(job, &error, learnt)));
+            }
+            Decision::Retry(at) => (at, true),
+            Decision::Wait(at) => (at, false),
+        };
+        metrics::counter!("keyway_job_waits_total", "reason" => error.outcome()).increment(1);
+        tracing::info!(reason = error.outcome(), until = %due_at, "the job waits");
+        Entry::Back {
+            state: JobState::Waiting,
+            due_at,
+            reason: format!("{error}"),
+            code: Some(error.code()),
+            counts,
+            waited_ms: if counts {
+                0
+            } else {
+                (due_at - now).num_milliseconds()
+            },
+        }
+    }
+
+    async fn write(
+        &self,
+        job: &Job,
+        lease_id: Uuid,
+        entry: &Entry,
+        learnt: &Learnt,
+        calls: u64,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.store().begin().await?;
+        let now = tx.now().await?;
+        let held = match entry {
+            Entry::End(finished) => {
+                tx.settle_job(&Settlement {
+                    id: job.id,
+                    lease_id,
+                    state: finished.state,
+                    error_code: finished.error.as_ref().map(|(code, _)| *code),
+                    error: finished.error.as_ref().map(|(_, message)| message.clone()),
+                    planned: None,
+                    outcomes: finished.outcomes_json(),
+                    result: finished.result_json(job, calls),
+                    provider_calls_add: calls as i64,
+                    rate_limited_ms_add: 0,
+                    progress_done: finished.progress.0,
+                    progress_total: finished.progress.1,
+                })
+                .await?
+            }
+            Entry::Back {
+                state,
+                due_at,
+                reason,
+                code,
+                counts,
+                waited_ms,
+            } => {
+                tx.wait_job(&Handback {
+                    id: job.id,
+                    lease_id,
+                    due_at: *due_at,
+                    reason,
+                    counts: *counts,
+                    provider_calls_add: calls as i64,
+                    rate_limited_ms_add: *waited_ms,
+                    state: *state,
+                    error_code: *code,
+                })
+                .await?
+            }
+        };
+        if !held {
+            return Ok(false);
+        }
+        learnt.write(&mut tx, job, now).await?;
+        if let Entry::End(finished) = entry {
+            finished
+                .write(&mut tx, job, self.context.ambient.new_id(), now)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The one write of a worker whose lease is gone: a call of ours may have landed after the next
+    /// worker looked, so nothing that is remembered of the project can be relied on.
+    async fn suspect(&self, job: &Job) {
+        tracing::warn!("the lease was lost; the project's fingerprints are dropped");
+        metrics::counter!("keyway_lease_losses_total").increment(1);
+        let Some(project_key) = &job.project_key else {
+            return;
+        };
+        let dropped = async {
+            let mut tx = self.store().begin().await?;
+            tx.drop_project_fingerprints(project_key).await?;
+            tx.commit().await
+        };
+        if let Err(error) = dropped.await {
+            tracing::error!(%error, "a suspect project could not be marked");
+        }
+    }
+
+    /// After the commit: wakes the caller, and the project's next job.
+    async fn tell(&self, job: &Job, entry: &Entry) {
+        if let Entry::End(finished) = entry {
+            let state = finished.state.as_str();
+            metrics::counter!(
+                "keyway_jobs_total", "kind" => job.kind.as_str(), "outcome" => state
+            )
+            .increment(1);
+            tracing::info!(
+                state,
+                code = finished.error.as_ref().map(|(code, _)| code.as_str()),
+                "the job ended"
+            );
+        }
+        // A job that waits concerns its caller too, who may not want to.
+        self.queue().announce(job.id, job.reply_to.as_deref()).await;
+        let next = async {
+            let key = match &job.project_key {
+                Some(key) => key.clone(),
+                None => match self.project_key_of(job.id).await? {
+                    Some(key) => key,
+                    None => return Ok(None),
+                },
+            };
+            let mut tx = self.store().begin_read().await?;
+            let next = tx.next_in_project(&key).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(next)
+        };
+        match next.await {
+            Ok(Some((id, class))) => self.queue().ring(id, class).await,
+            Ok(None) => {}
+            // The sweeper finds it.
+            Err(error) => tracing::debug!(%error, "the project's next job was not looked up"),
+        }
+    }
+
+    /// The key that a job took while it ran, when it did not have one before.
+    async fn project_key_of(&self, id: Uuid) -> Result<Option<String>, StoreError> {
+        let mut tx = self.store().begin_read().await?;
+        let job = tx.job_snapshot(id).await?;
+        tx.commit().await?;
+        Ok(job.and_then(|job| job.project_key))
+    }
+
+    async fn now(&self) -> DateTime<Utc> {
+        let now = async {
+            let mut tx: Tx = self.store().begin_read().await?;
+            tx.now().await
+        };
+        // The database is away, and with it its clock; ours does for a pause.
+        now.await.unwrap_or_else(|_| self.context.ambient.now())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "between tries of one settle, while the lease is still held"
+)]
+async fn pause() {
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+}

@@ -1,0 +1,291 @@
+//! How a job ended, and what is written with that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use keyway_shared::domain::activity::{Action as Deed, Activity, Platform};
+use keyway_shared::domain::job::{ErrorCode, Job, JobKind, JobState};
+use keyway_shared::domain::report::{
+    DiffReport, KeyOutcome, PreviewReport, StatusReport, SyncReport, SyncStatus,
+};
+use keyway_shared::providers::ProviderError;
+use keyway_shared::secret::Secret;
+use keyway_shared::store::{StoreError, Tx};
+use keyway_shared::sync::options::Direction;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Learnt;
+use super::learnt::Place;
+
+/// How long the trash keeps what a pull deletes.
+const TRASH_DAYS: i64 = 30;
+
+/// What a caller is answered, by kind of job.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Sync,
+    Preview(PreviewReport),
+    Diff(DiffReport),
+    Status(StatusReport),
+    /// A job that answers with its error only.
+    Nothing,
+}
+
+/// What a pull writes to the vault.
+#[derive(Debug, Default)]
+pub(crate) struct VaultWrites {
+    pub(crate) values: BTreeMap<String, Secret>,
+    pub(crate) deletes: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) state: JobState,
+    pub(crate) error: Option<(ErrorCode, String)>,
+    pub(crate) outcomes: Vec<KeyOutcome>,
+    pub(crate) answer: Answer,
+    pub(crate) progress: (i64, i64),
+    pub(crate) vault: VaultWrites,
+    /// Set when everything succeeded: the place, and the vault's revision that it has now.
+    pub(crate) synced: Option<(Place, i64)>,
+    pub(crate) redeploy: bool,
+}
+
+impl Finished {
+    /// A sync that came to its end, with what became of each key.
+    pub(crate) fn sync(
+        job: &Job,
+        outcomes: Vec<KeyOutcome>,
+        fatal: Option<&ProviderError>,
+    ) -> Self {
+        let error = fatal.map(|error| (error.code(), sentence(error)));
+        let report = SyncReport::new(job.id, &outcomes, error.as_ref());
+        let state = match report.status {
+            SyncStatus::Success => JobState::Succeeded,
+            SyncStatus::Partial => JobState::Partial,
+            SyncStatus::Error => JobState::Failed,
+        };
+        let done = outcomes.iter().filter(|outcome| !outcome.failed()).count() as i64;
+        Self {
+            state,
+            error: error.or_else(|| report.error_code.zip(report.error.clone())),
+            progress: (done, outcomes.len() as i64),
+            redeploy: report.stats.total > 0,
+            outcomes,
+            answer: Answer::Sync,
+            vault: VaultWrites::default(),
+            synced: None,
+        }
+    }
+
+    /// A reader's answer.
+    pub(crate) fn view(answer: Answer) -> Self {
+        Self {
+            state: JobState::Succeeded,
+            error: None,
+            outcomes: Vec::new(),
+            answer,
+            progress: (0, 0),
+            vault: VaultWrites::default(),
+            synced: None,
+            redeploy: false,
+        }
+    }
+
+    /// A job that cannot be done. What it did before it found out is told.
+    pub(crate) fn failed(job: &Job, code: ErrorCode, message: String, learnt: &Learnt) -> Self {
+        let outcomes = learnt.done.clone();
+        let is_sync = job.kind == JobKind::Sync;
+        Self {
+            state: if outcomes.is_empty() {
+                JobState::Failed
+            } else {
+                JobState::Partial
+            },
+            error: Some((code, message)),
+            progress: (outcomes.len() as i64, job.progress_total),
+            redeploy: learnt.wrote,
+            outcomes,
+            answer: if is_sync {
+                Answer::Sync
+            } else {
+                Answer::Nothing
+            },
+            vault: VaultWrites::default(),
+            synced: None,
+        }
+    }
+
+    /// The same, for a provider's error.
+    pub(crate) fn from_error(job: &Job, error: &ProviderError, learnt: &Learnt) -> Self {
+        Self::failed(job, error.code(), sentence(error), learnt)
+    }
+
+    /// A job that somebody stopped.
+    pub(crate) fn cancelled(job: &Job, message: String, learnt: &Learnt) -> Self {
+        Self {
+            state: JobState::Cancelled,
+            ..Self::failed(job, ErrorCode::Cancelled, message, learnt)
+        }
+    }
+
+    pub(crate) fn outcomes_json(&self) -> Option<Value> {
+        (!self.outcomes.is_empty()).then(|| json!(self.outcomes))
+    }
+
+    pub(crate) fn result_json(&self, job: &Job, calls: u64) -> Option<Value> {
+        match &self.answer {
+            Answer::Sync => Some(json!(self.report(job, calls))),
+            Answer::Preview(report) => Some(json!(report)),
+            Answer::Diff(report) => Some(json!(report)),
+            Answer::Status(report) => Some(json!(report)),
+            Answer::Nothing => None,
+        }
+    }
+
+    fn report(&self, job: &Job, calls: u64) -> SyncReport {
+        // The keys' failures speak for themselves unless the whole job failed.
+        let failed: BTreeSet<ErrorCode> = self
+            .outcomes
+            .iter()
+            .filter_map(|outcome| outcome.code)
+            .collect();
+        let fatal = self
+            .error
+            .as_ref()
+            .filter(|(code, _)| !failed.contains(code) || self.outcomes.is_empty());
+        let mut report = SyncReport::new(job.id, &self.outcomes, fatal);
+        report.redeploy_required = self.redeploy && job.request.direction == Direction::Push;
+        report.provider_calls = job.provider_calls.unsigned_abs() + calls;
+        report.rate_limited_ms = job.rate_limited_ms.unsigned_abs();
+        report
+    }
+
+    /// What belongs into the transaction that settles the job.
+    pub(crate) async fn write(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        activity_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let (vault, environment) = (job.vault_id, job.environment_id);
+        let (by, until) = (Some(job.user_id), now + TimeDelta::days(TRASH_DAYS));
+        if !self.vault.values.is_empty() {
+            tx.replace_secrets(
+                vault,
+                environment,
+                &self.vault.values,
+                false,
+                by,
+                now,
+                until,
+            )
+            .await?;
+        }
+        if !self.vault.deletes.is_empty() {
+            tx.delete_keys(vault, environment, &self.vault.deletes, now, until)
+                .await?;
+        }
+        let request = &job.request;
+        if let Some((place, revision)) = &self.synced {
+            tx.record_sync(
+                environment,
+                &place.project_key,
+                &place.slot,
+                request.direction,
+                *revision,
+                job.id,
+                now,
+            )
+            .await?;
+            tx.touch_links(
+                environment,
+                &place.project_key,
+                request.service_id.as_deref(),
+                &[request.provider_environment.as_str()],
+                request.git_branch.as_deref(),
+                now,
+            )
+            .await?;
+        }
+        if job.kind == JobKind::Sync {
+            self.write_activity(tx, job, activity_id, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_activity(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        id: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let user = tx.find_user(job.user_id).await?;
+        let vault = tx.find_vault_by_id(job.user_id, job.vault_id).await?;
+        let report = self.report(job, 0);
+        tx.insert_activity(&Activity {
+            id,
+            at,
+            action: Deed::SecretsSynced,
+            user_id: Some(job.user_id),
+            username: user.map(|user| user.username).unwrap_or_default(),
+            vault_id: Some(job.vault_id),
+            repo_full_name: vault.map(|access| access.vault.repo_full_name()),
+            platform: Platform::Api,
+            ip: None,
+            api_key_id: None,
+            request_id: None,
+            metadata: json!({
+                "jobId": job.id,
+                "direction": job.request.direction,
+                "environment": job.request.keyway_environment,
+                "projectId": job.request.project_id,
+                "providerEnvironment": job.request.provider_environment,
+                "count": report.stats.total,
+                "failed": report.failed,
+                "status": report.status,
+                "errorCode": report.error_code,
+            }),
+        })
+        .await
+    }
+}
+
+/// A provider's error for people, who see nothing else of it.
+pub(crate) fn sentence(error: &ProviderError) -> String {
+    match error {
+        ProviderError::Unauthorized => {
+            "The provider no longer accepts this connection. Connect again.".to_owned()
+        }
+        ProviderError::Forbidden => {
+            "The connection lacks a right at the provider that this needs.".to_owned()
+        }
+        ProviderError::NotFound => {
+            "The provider does not know the project, or does not show it to this connection."
+                .to_owned()
+        }
+        ProviderError::Invalid { message, code, .. } => format!("{message} ({code})."),
+        ProviderError::UnknownEnvironment { known } => format!(
+            "The project has no such environment. Known are: {}.",
+            known.join(", ")
+        ),
+        ProviderError::RateLimited { .. } => "The provider limits requests.".to_owned(),
+        ProviderError::Conflict => {
+            "Another change was in the way at the provider, again and again.".to_owned()
+        }
+        ProviderError::Unavailable => "The provider did not work, again and again.".to_owned(),
+        ProviderError::Timeout => {
+            "The provider did not answer in time, again and again.".to_owned()
+        }
+        ProviderError::OutcomeUnknown => {
+            "The provider did not confirm a change, again and again.".to_owned()
+        }
+        ProviderError::Protocol => {
+            "The provider's answers could not be understood, again and again.".to_owned()
+        }
+        ProviderError::Stopped => "The job was stopped.".to_owned(),
+    }
+}

@@ -1,0 +1,87 @@
+//! What a run found out about a destination. It is true whether or not the run comes to its end, so
+//! a job that hands itself back does not lose it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use keyway_shared::domain::job::Job;
+use keyway_shared::domain::report::KeyOutcome;
+use keyway_shared::store::{StoreError, Tx};
+use keyway_shared::sync::remote::Fingerprint;
+
+/// The place that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// `provider|origin|project id`
+    pub(crate) project_key: String,
+    /// `service|scope|branch`
+    pub(crate) slot: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Learnt {
+    pub(crate) place: Option<Place>,
+    /// Values that were read or written, by key.
+    pub(crate) fingerprints: BTreeMap<String, Fingerprint>,
+    /// Keys of which nothing is known any more.
+    pub(crate) forgotten: BTreeSet<String>,
+    /// Keys that we wrote.
+    pub(crate) written: BTreeSet<String>,
+    /// Keys that we deleted.
+    pub(crate) deleted: BTreeSet<String>,
+    /// Changes that were confirmed.
+    pub(crate) done: Vec<KeyOutcome>,
+    /// The provider no longer accepts the credential.
+    pub(crate) credential_dead: bool,
+    /// Something was changed at the provider.
+    pub(crate) wrote: bool,
+}
+
+impl Learnt {
+    pub(crate) fn fingerprint(&mut self, print: Fingerprint) {
+        self.forgotten.remove(&print.key);
+        self.fingerprints.insert(print.key.clone(), print);
+    }
+
+    pub(crate) fn forget(&mut self, key: &str) {
+        self.fingerprints.remove(key);
+        self.forgotten.insert(key.to_owned());
+    }
+
+    pub(crate) async fn write(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        if self.credential_dead {
+            tx.mark_needs_reconnect(job.connection_id, now).await?;
+        }
+        let Some(Place { project_key, slot }) = &self.place else {
+            return Ok(());
+        };
+        let (vault, environment) = (job.vault_id, job.environment_id);
+        let list = |keys: &BTreeSet<String>| keys.iter().cloned().collect::<Vec<_>>();
+        let forgotten: Vec<String> = self.forgotten.union(&self.deleted).cloned().collect();
+        if !forgotten.is_empty() {
+            tx.delete_fingerprints(environment, project_key, slot, &forgotten)
+                .await?;
+        }
+        if !self.fingerprints.is_empty() {
+            let prints: Vec<_> = self.fingerprints.values().cloned().collect();
+            tx.put_fingerprints(vault, environment, project_key, slot, &prints, now)
+                .await?;
+        }
+        if !self.written.is_empty() {
+            let keys = list(&self.written);
+            tx.mark_written(vault, environment, project_key, slot, &keys, now)
+                .await?;
+        }
+        if !self.deleted.is_empty() {
+            let keys = list(&self.deleted);
+            tx.unmark_written(environment, project_key, slot, &keys)
+                .await?;
+        }
+        Ok(())
+    }
+}

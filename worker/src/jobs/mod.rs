@@ -1,0 +1,85 @@
+//! What the jobs do. Each run looks at both sides anew: what an earlier run saw is not the state.
+
+mod finished;
+mod journal;
+mod learnt;
+mod pull;
+mod push;
+mod repair;
+mod scene;
+mod views;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keyway_shared::domain::job::{Job, JobKind};
+use keyway_shared::providers::{Calls, ProviderError, Session};
+use keyway_shared::sync::options::Direction;
+use uuid::Uuid;
+
+use crate::engine::guard::{Guard, Stop};
+use crate::engine::{Engine, Failure, Outcome};
+pub(crate) use finished::Finished;
+pub(crate) use learnt::Learnt;
+
+/// One run of a job.
+pub(crate) struct Run<'a> {
+    engine: &'a Engine,
+    job: &'a Job,
+    lease_id: Uuid,
+    guard: Arc<Guard>,
+    calls: Arc<Calls>,
+    /// What is true whatever becomes of the run: written down when it ends, in whatever way.
+    learnt: Mutex<Learnt>,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(engine: &'a Engine, job: &'a Job, lease_id: Uuid, guard: Arc<Guard>) -> Self {
+        Self {
+            engine,
+            job,
+            lease_id,
+            calls: Arc::new(Calls::new(guard.clone())),
+            guard,
+            learnt: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn calls_made(&self) -> u64 {
+        self.calls.made()
+    }
+
+    pub(crate) fn into_learnt(self) -> Learnt {
+        self.learnt
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) async fn execute(&self) -> Outcome {
+        let done = match (self.job.kind, self.job.request.direction) {
+            (JobKind::Sync, Direction::Push) => self.push().await,
+            (JobKind::Sync, Direction::Pull) => self.pull().await,
+            (JobKind::Preview, _) => self.preview().await,
+            (JobKind::Diff, _) => self.diff().await,
+            (JobKind::Status, _) => self.status().await,
+        };
+        match done {
+            Ok(finished) => Outcome::Done(Box::new(finished)),
+            Err(Failure::Provider(ProviderError::Stopped)) => Outcome::Again(Failure::Stopped(
+                // Refused for a write only: the lease is too short for one, and so in doubt.
+                self.guard.stop(true).unwrap_or(Stop::LeaseLost),
+            )),
+            Err(failure) => Outcome::Again(failure),
+        }
+    }
+
+    fn learn(&self, change: impl FnOnce(&mut Learnt)) {
+        change(&mut self.learnt.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn session(&self, credential: keyway_shared::domain::connection::Credential) -> Session {
+        Session {
+            credential,
+            calls: Arc::clone(&self.calls),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Push: the provider becomes equal to the vault.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use keyway_shared::domain::job::ErrorCode;
+use keyway_shared::domain::report::KeyOutcome;
+use keyway_shared::providers::{
+    Applied, ApplyOptions, Change, ChangeFailure, ProviderError, Receipt,
+};
+use keyway_shared::sync::plan::{Action, Plan, Planned, Reason};
+
+use super::finished::{Finished, sentence};
+use super::journal::SqlJournal;
+use super::scene::{Scene, refused};
+use super::{Learnt, Run};
+use crate::engine::Failure;
+
+impl Run<'_> {
+    pub(super) async fn push(&self) -> Result<Finished, Failure> {
+        let scene = self.scene(true).await?;
+        let decision = self.decide(&scene);
+        if let Some(refusal) = &decision.refusal {
+            return Err(refused(refusal));
+        }
+        let plan = decision.plan;
+        let earlier = self.record(&plan).await?;
+        self.load_done().await?;
+        let changes: Vec<Change> = plan
+            .keys
+            .iter()
+            .filter(|planned| planned.action != Action::Skip)
+            .map(|planned| Change {
+                key: planned.key.clone(),
+                action: planned.action,
+                value: scene
+                    .vault
+                    .values
+                    .get(&planned.key)
+                    .cloned()
+                    .filter(|_| planned.action != Action::Delete),
+            })
+            .collect();
+        let applied = if changes.is_empty() {
+            Applied::default()
+        } else {
+            self.apply(&scene, &changes).await
+        };
+        self.learn_from(&scene, &applied, &changes);
+        let fatal = match applied.stopped.clone() {
+            None => None,
+            Some(error) => {
+                let failure = self
+                    .judge(&*scene.provider, &scene.session, Failure::Provider(error))
+                    .await;
+                match failure {
+                    // What may pass is tried again; the rest ends the job, which tells what it did.
+                    Failure::Provider(error) if !is_final(&error) => return Err(error.into()),
+                    Failure::Provider(error) => Some(error),
+                    failure => return Err(failure),
+                }
+            }
+        };
+        let outcomes = outcomes(&plan, &earlier, &applied, fatal.as_ref());
+        let mut finished = Finished::sync(self.job, outcomes, fatal.as_ref());
+        if finished.error.is_none() {
+            finished.synced = Some((scene.place.clone(), scene.vault.revision));
+        }
+        Ok(finished)
+    }
+
+    /// Records the plan before the first write, and gives the one that was recorded first.
+    pub(super) async fn record(&self, plan: &Plan) -> Result<BTreeMap<String, Planned>, Failure> {
+        let first_run = self.job.run <= 1;
+        if first_run && !plan.writes() {
+            return Ok(BTreeMap::new());
+        }
+        let mut tx = self.engine.store().begin().await?;
+        let report = tx.find_report(self.job.id).await?;
+        let recorded = report.and_then(|report| report.planned);
+        let first: Plan = match recorded {
+            Some(json) => serde_json::from_value(json).unwrap_or_default(),
+            None if plan.writes() => {
+                let json = serde_json::json!(plan);
+                if !tx.record_plan(self.job.id, self.lease_id, &json).await? {
+                    return Err(Failure::Stopped(crate::engine::guard::Stop::LeaseLost));
+                }
+                plan.clone()
+            }
+            None => Plan::default(),
+        };
+        tx.commit().await?;
+        let keyed = first.keys.into_iter().map(|one| (one.key.clone(), one));
+        Ok(keyed.collect())
+    }
+
+    /// What earlier runs of this job are known to have done.
+    async fn load_done(&self) -> Result<(), Failure> {
+        if self.job.run <= 1 {
+            return Ok(());
+        }
+        let mut tx = self.engine.store().begin_read().await?;
+        let report = tx.find_report(self.job.id).await?;
+        tx.commit().await?;
+        let done: Vec<KeyOutcome> = report
+            .and_then(|report| report.outcomes)
+            .and_then(|json| serde_json::from_value(json).ok())
+            .unwrap_or_default();
+        self.learn(|learnt| learnt.done = done);
+        Ok(())
+    }
+
+    async fn apply(&self, scene: &Scene, changes: &[Change]) -> Applied {
+        self.guard.total.store(changes.len(), Ordering::Relaxed);
+        let journal = SqlJournal {
+            store: self.engine.store(),
+            ambient: &self.engine.context.ambient,
+            guard: Arc::clone(&self.guard),
+            job: self.job,
+            project_key: &scene.place.project_key,
+            before: 0,
+        };
+        let options = ApplyOptions {
+            variable_type: self.job.request.variable_type,
+        };
+        scene
+            .provider
+            .apply(
+                &scene.session,
+                &scene.destination,
+                &scene.view,
+                changes,
+                options,
+                &journal,
+            )
+            .await
+    }
+
+    /// Fingerprints come from each write's own answer; of a change without an answer nothing is
+    /// known any more.
+    fn learn_from(&self, scene: &Scene, applied: &Applied, changes: &[Change]) {
+        let answered: BTreeMap<&str, _> = applied
+            .results
+            .iter()
+            .map(|result| (result.key.as_str(), &result.result))
+            .collect();
+        self.learn(|learnt| {
+            for change in changes {
+                match answered.get(change.key.as_str()) {
+                    Some(Ok(receipt)) => {
+                        learnt.wrote = true;
+                        self.learn_write(learnt, scene, change, receipt.as_ref());
+                    }
+                    Some(Err(_)) | None => learnt.forget(&change.key),
+                }
+            }
+        });
+    }
+
+    fn learn_write(
+        &self,
+        learnt: &mut Learnt,
+        scene: &Scene,
+        change: &Change,
+        receipt: Option<&Receipt>,
+    ) {
+        let key = &change.key;
+        learnt.done.retain(|done| done.key != *key);
+        learnt.done.push(KeyOutcome {
+            key: key.clone(),
+            action: change.action,
+            reason: match change.action {
+                Action::Create => Reason::Missing,
+                Action::Delete => Reason::Extra,
+                _ => Reason::Changed,
+            },
+            code: None,
+            message: None,
+        });
+        let Some(value) = &change.value else {
+            learnt.deleted.insert(key.clone());
+            return;
+        };
+        learnt.written.insert(key.clone());
+        let stamped = receipt.and_then(|receipt| Some((receipt, receipt.stamp.as_ref()?)));
+        match stamped {
+            Some((receipt, stamp)) => {
+                let print = self.fingerprint(&scene.place, key, &receipt.remote_id, stamp, value);
+                learnt.fingerprint(print);
+            }
+            None => learnt.forget(key),
+        }
+    }
+}
+
+/// Errors that no later run would be spared.
+const fn is_final(error: &ProviderError) -> bool {
+    !error.is_transient() && !matches!(error, ProviderError::Stopped)
+}
+
+/// What became of each key over the whole job: this run's plan and results, and what earlier runs
+/// had planned and this one found done.
+pub(super) fn outcomes(
+    plan: &Plan,
+    earlier: &BTreeMap<String, Planned>,
+    applied: &Applied,
+    fatal: Option<&ProviderError>,
+) -> Vec<KeyOutcome> {
+    let results: BTreeMap<&str, Result<(), &ChangeFailure>> = applied
+        .results
+        .iter()
+        .map(|result| (result.key.as_str(), result.result.as_ref().map(|_| ())))
+        .collect();
+    let mut outcomes: BTreeMap<String, KeyOutcome> = BTreeMap::new();
+    for planned in &plan.keys {
+        let mut shown = planned;
+        if planned.reason == Reason::Unchanged
+            && let Some(before) = earlier.get(&planned.key)
+            && matches!(before.action, Action::Create | Action::Update)
+        {
+            shown = before;
+        }
+        let failure = failure_of(planned, results.get(planned.key.as_str()).copied(), fatal);
+        let (code, message) = failure.unzip();
+        outcomes.insert(
+            planned.key.clone(),
+            KeyOutcome {
+                key: planned.key.clone(),
+                action: shown.action,
+                reason: shown.reason,
+                code,
+                message,
+            },
+        );
+    }
+    // Deleted by an earlier run, hence on neither side now.
+    for before in earlier.values() {
+        if before.action == Action::Delete && !outcomes.contains_key(&before.key) {
+            outcomes.insert(
+                before.key.clone(),
+                KeyOutcome {
+                    key: before.key.clone(),
+                    action: before.action,
+                    reason: before.reason,
+                    code: None,
+                    message: None,
+                },
+            );
+        }
+    }
+    outcomes.into_values().collect()
+}
+
+fn failure_of(
+    planned: &Planned,
+    result: Option<Result<(), &ChangeFailure>>,
+    fatal: Option<&ProviderError>,
+) -> Option<(ErrorCode, String)> {
+    if planned.action == Action::Skip {
+        let hidden = planned.reason == Reason::IncompleteView;
+        return hidden.then(|| {
+            let message = "the provider showed only a part of its variables".to_owned();
+            (ErrorCode::IncompleteView, message)
+        });
+    }
+    match (result, fatal) {
+        (Some(Ok(())), _) => None,
+        (Some(Err(failure)), _) => Some((failure.code, failure.message.clone())),
+        (None, Some(error)) => Some((error.code(), sentence(error))),
+        (None, None) => Some((
+            ErrorCode::NotAttempted,
+            "not tried, because what comes before it failed".to_owned(),
+        )),
+    }
+}

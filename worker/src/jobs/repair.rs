@@ -1,0 +1,93 @@
+//! Closing what an earlier run left half done, before anything else is written to the project.
+
+use keyway_shared::domain::vault::Role;
+use keyway_shared::providers::{Provider, ProviderError, Session};
+use keyway_shared::secret::Secret;
+use keyway_shared::store::{SplitRecord, StoreError};
+
+use super::Run;
+use crate::engine::Failure;
+
+impl Run<'_> {
+    /// Closes every split of the project that is recorded as open: under the authority of whoever
+    /// began it, with the vault's value of now; when that authority is gone, our environment gets
+    /// the shared row's value back, which needs nobody's secrets.
+    pub(super) async fn close_open_splits(
+        &self,
+        provider: &dyn Provider,
+        session: &Session,
+        project_key: &str,
+    ) -> Result<(), Failure> {
+        let mut tx = self.engine.store().begin_read().await?;
+        let open = tx.open_splits(project_key).await?;
+        tx.commit().await?;
+        for record in open {
+            let closed = match self.authority_of(&record).await? {
+                Some((credential, value)) => {
+                    let owner = self.session(credential);
+                    let closed = provider
+                        .close_split(&owner, &record.split, value.as_ref())
+                        .await;
+                    let refused = matches!(
+                        closed,
+                        Err(ProviderError::Unauthorized | ProviderError::Forbidden)
+                    );
+                    if refused && record.connection_id != self.job.connection_id {
+                        // The owner's credential is dead, which says nothing about ours.
+                        provider.close_split(session, &record.split, None).await
+                    } else {
+                        closed
+                    }
+                }
+                None => provider.close_split(session, &record.split, None).await,
+            };
+            closed?;
+            tracing::info!(split = %record.split.id, "closed a split that was left open");
+            let mut tx = self.engine.store().begin().await?;
+            let now = tx.now().await?;
+            tx.close_split(record.split.id, now).await?;
+            // The row was written by us without an answer we kept.
+            tx.delete_fingerprints(
+                record.environment_id,
+                &record.project_key,
+                &record.split.destination.slot(),
+                std::slice::from_ref(&record.split.key),
+            )
+            .await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// The credential and the value of whoever began a split, if they may still use them.
+    async fn authority_of(
+        &self,
+        record: &SplitRecord,
+    ) -> Result<
+        Option<(
+            keyway_shared::domain::connection::Credential,
+            Option<Secret>,
+        )>,
+        StoreError,
+    > {
+        let mut tx = self.engine.store().begin_read().await?;
+        let access = tx.find_vault_by_id(record.user_id, record.vault_id).await?;
+        let connection = tx
+            .connection_credential(record.user_id, record.connection_id)
+            .await?;
+        let environment = tx
+            .find_environment_by_id(record.vault_id, record.environment_id)
+            .await?;
+        let authority = match (access, connection, environment) {
+            (Some(access), Some((_, credential)), Some(_)) if access.role >= Role::Read => {
+                let mut snapshot = tx
+                    .read_environment(record.vault_id, record.environment_id)
+                    .await?;
+                Some((credential, snapshot.values.remove(&record.split.key)))
+            }
+            _ => None,
+        };
+        tx.commit().await?;
+        Ok(authority)
+    }
+}

@@ -1,0 +1,111 @@
+//! Finds in SQL what no bell told of: rings that were lost, waits that are over, leases that ran
+//! out, jobs that are past their time. Every worker sweeps; none leads. Independent of Redis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_shared::domain::job::JobClass;
+use keyway_shared::store::StoreError;
+use tokio::sync::mpsc;
+
+use crate::consumer::{Delivery, Permits};
+use crate::engine::Engine;
+
+/// Jobs taken over or failed in one transaction.
+const BATCH: i64 = 50;
+/// Looks at what is due between two looks at leases, deadlines and heartbeats.
+const SLOW: u32 = 4;
+
+pub(crate) async fn run(engine: Arc<Engine>, permits: Permits, deliveries: mpsc::Sender<Delivery>) {
+    let soft = engine.lifecycle().soft.clone();
+    let mut ticks = tokio::time::interval(engine.options().sweep_every);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failing = false;
+    let mut count = 0_u32;
+    loop {
+        tokio::select! {
+            () = soft.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let swept = async {
+            if count.is_multiple_of(SLOW) {
+                maintain(&engine).await?;
+            }
+            hand_out(&engine, &permits, &deliveries).await
+        };
+        match swept.await {
+            Ok(()) => {
+                if failing {
+                    tracing::info!("the sweeper reaches the database again");
+                }
+                failing = false;
+            }
+            // Told once: the next tick tries again.
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "the sweeper cannot reach the database");
+            }
+            Err(_) => {}
+        }
+        count = count.wrapping_add(1);
+    }
+}
+
+/// Hands due jobs to this process, at most as many as it has room for.
+async fn hand_out(
+    engine: &Engine,
+    permits: &Permits,
+    deliveries: &mpsc::Sender<Delivery>,
+) -> Result<(), StoreError> {
+    for class in [JobClass::Interactive, JobClass::Background] {
+        let free = permits.free(class);
+        if free == 0 {
+            continue;
+        }
+        let mut tx = engine.store().begin().await?;
+        let due = tx.due_jobs(class, free as i64).await?;
+        tx.commit().await?;
+        for job in due {
+            let Some(permit) = permits.take(class) else {
+                break;
+            };
+            metrics::counter!("keyway_jobs_swept_total", "class" => class.as_str()).increment(1);
+            if deliveries.send(Delivery::new(job, permit)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Says that this process lives, takes back what dead ones held, and ends what is past its time.
+async fn maintain(engine: &Engine) -> Result<(), StoreError> {
+    let options = engine.options();
+    let mut tx = engine.store().begin().await?;
+    let now = tx.now().await?;
+    tx.beat(engine.name(), "worker", now, engine.store().active_key_id())
+        .await?;
+    tx.prune_processes(now - FORGET_AFTER).await?;
+    let returned = tx.expired_jobs(BATCH, options.takeover_margin).await?;
+    for job in &returned {
+        tracing::warn!(job = %job.id, "took over a job whose worker let its lease run out");
+        metrics::counter!("keyway_lease_takeovers_total").increment(1);
+    }
+    let overdue = tx.overdue_jobs(BATCH).await?;
+    tx.commit().await?;
+    let queue = engine.queue();
+    for job in returned {
+        if job.state.is_final() {
+            queue.announce(job.id, job.reply_to.as_deref()).await;
+        } else {
+            queue.ring(job.id, job.class).await;
+        }
+    }
+    for (job, reply_to) in overdue {
+        queue.announce(job, reply_to.as_deref()).await;
+    }
+    Ok(())
+}
+
+/// How long a dead process is remembered.
+const FORGET_AFTER: Duration = Duration::from_hours(24);
