@@ -59,10 +59,7 @@ async fn any_break_anywhere_converges_and_touches_nothing_else() {
     let outside_before = outside(undisturbed.snapshot(), &to);
     resume(&undisturbed, &to).await;
     let calls = undisturbed.vercel.calls() as u32 - 1;
-    assert_eq!(
-        calls, 5,
-        "one sensitive row, two splits, one batch, one delete"
-    );
+    assert_eq!(calls, 4, "two splits, one batch, one delete");
     let end = undisturbed.snapshot();
     assert_eq!(outside(end.clone(), &to), outside_before);
     for key in changes()

@@ -3,7 +3,7 @@
 use keyway_shared::domain::job::ErrorCode;
 use keyway_shared::providers::ProviderError;
 use keyway_shared::sync::options::VariableType;
-use keyway_simulator::vercel::{EnvSeed, Preset};
+use keyway_simulator::vercel::{EnvSeed, Options, Preset};
 use keyway_simulator::{Action, Fault};
 use serde_json::json;
 
@@ -59,10 +59,7 @@ async fn types_are_kept() {
     ];
     let applied = world.apply_as(&to, &changes, VariableType::Sensitive).await;
     assert_eq!(made(&applied), 4);
-    // The sensitive row by itself, without its key, and everything else at once.
-    assert_eq!(world.methods(), ["PATCH", "POST"]);
-    let patch = world.vercel.requests()[0].body.clone().unwrap();
-    assert_eq!(patch, json!({"value": "2", "target": ["production"]}));
+    assert_eq!(world.methods(), ["POST"]);
     let kinds: Vec<_> = world
         .snapshot()
         .into_iter()
@@ -79,6 +76,33 @@ async fn types_are_kept() {
             row("SEALED", "sensitive"),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_sensitive_row_that_a_batch_may_not_name_is_edited_without_its_key() {
+    let world = World::new(Preset::Starter).await;
+    let options = |options: &mut Options| options.refuse_sensitive_upsert = true;
+    world.vercel.set(options);
+    let changes = [update("SEALED", "2"), create("NEW", "2")];
+    for environment in ["production", "preview"] {
+        let seed = EnvSeed::new("SEALED", "1", &[environment]);
+        world.seed(&seed.kind("sensitive"));
+        world.vercel.reset_calls();
+        let applied = world.apply(&at(environment), &changes).await;
+        assert_eq!(made(&applied), 2);
+        assert_eq!(world.methods(), ["POST", "PATCH"]);
+        let patch = world.vercel.requests()[1].body.clone().unwrap();
+        assert_eq!(patch, json!({"value": "2", "target": [environment]}));
+        assert_eq!(world.value("SEALED", environment).as_deref(), Some("2"));
+    }
+    // The same when the whole call is refused.
+    let refused = json!({"error": {"code": "bad_request", "message": "no"}});
+    let fault = Fault::next(Action::json(400, &refused));
+    world.vercel.fault(fault.method("POST"));
+    let changes = [update("SEALED", "3")];
+    let applied = world.apply(&at("production"), &changes).await;
+    assert_eq!(made(&applied), 1);
+    assert_eq!(world.value("SEALED", "production").as_deref(), Some("3"));
 }
 
 #[tokio::test]
@@ -358,6 +382,8 @@ async fn the_platforms_rows_are_never_touched() {
 async fn rows_of_others_may_be_forbidden_without_stopping_the_rest() {
     let world = World::new(Preset::Starter).await;
     let forbidden = json!({"error": {"code": "forbidden", "message": "m"}});
+    let options = |options: &mut Options| options.refuse_sensitive_upsert = true;
+    world.vercel.set(options);
     let mut changes = vec![create("NEW", "1")];
     for n in 0..6 {
         world.seed(&EnvSeed::new(&format!("S{n}"), "1", &["production"]).kind("sensitive"));
@@ -375,9 +401,12 @@ async fn rows_of_others_may_be_forbidden_without_stopping_the_rest() {
             .method("PATCH")
             .times(99),
     );
-    let applied = world.apply(&at("production"), &changes).await;
+    let applied = world.apply(&at("production"), &changes[1..]).await;
     assert_eq!(applied.stopped, Some(ProviderError::Forbidden));
-    assert_eq!(world.vercel.calls(), 4);
+    assert_eq!(
+        world.methods(),
+        ["POST", "PATCH", "PATCH", "PATCH", "PATCH"]
+    );
 }
 
 #[tokio::test]

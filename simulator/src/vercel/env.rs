@@ -149,6 +149,10 @@ fn create_one(
         .iter_mut()
         .find(|env| upsert && env.same_places(&seed))
     {
+        if writer.options.refuse_sensitive_upsert && env.seed.kind == "sensitive" {
+            let text = "The key of a sensitive variable cannot be changed";
+            return Err(refusal("BAD_REQUEST", text).item(&seed));
+        }
         seed.configuration_id.clone_from(&env.seed.configuration_id);
         env.seed = seed;
         env.updated_at = at;

@@ -27,6 +27,8 @@ pub struct Options {
     pub hide_production: bool,
     /// New rows of production and preview become sensitive, whatever was asked for.
     pub promote_to_sensitive: bool,
+    /// An upsert of a sensitive row fails, as an edit that names its key does.
+    pub refuse_sensitive_upsert: bool,
 }
 
 impl Default for Options {
@@ -41,6 +43,7 @@ impl Default for Options {
             failed_beside_error: false,
             hide_production: false,
             promote_to_sensitive: false,
+            refuse_sensitive_upsert: false,
         }
     }
 }

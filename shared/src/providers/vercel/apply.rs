@@ -27,6 +27,9 @@ const SPLITS_AT_ONCE: usize = 25;
 /// Rows that may be forbidden, with nothing else done, before everything counts as forbidden.
 const FORBIDDEN_ROWS: usize = 3;
 
+/// The kinds that can be asked for.
+const KINDS: &[&str] = &["plain", "encrypted", "sensitive"];
+
 /// One run of the executor.
 pub(super) struct Run<'a> {
     pub client: &'a Client,
@@ -42,7 +45,7 @@ pub(super) struct Run<'a> {
 /// The changes, by what they need.
 #[derive(Default)]
 struct Work<'a> {
-    /// An edit of an exact row that the batch cannot carry.
+    /// An edit of an exact row of a kind that the batch cannot name.
     edits: Vec<(Item<'a>, &'a RemoteRow)>,
     /// A shared row to take apart.
     splits: Vec<(Item<'a>, &'a RemoteRow)>,
@@ -95,7 +98,7 @@ impl<'a> Run<'a> {
                     let item = self.item(key, value, action, row);
                     match row {
                         Some(row) if row.scopes.len() > 1 => work.splits.push((item, row)),
-                        Some(row) if !matches!(row.kind.as_str(), "plain" | "encrypted") => {
+                        Some(row) if !KINDS.contains(&row.kind.as_str()) => {
                             work.edits.push((item, row));
                         }
                         _ => work.batch.push(item),
@@ -136,8 +139,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Rows whose edit must not name their key, which an upsert does: sensitive ones, and kinds
-    /// that this program does not know. One call each.
+    /// Rows that cannot go with the batch, which names each key and its kind: kinds that this program
+    /// does not know, and sensitive rows that the batch was refused for. One call each.
     async fn edit_rows(&mut self, edits: Vec<(Item<'a>, &'a RemoteRow)>) {
         for (item, row) in edits {
             let patch = patch(row, &row.scopes, Some(item.value));
@@ -187,7 +190,12 @@ impl<'a> Run<'a> {
                 // What was taken off must get its row back now, and nothing else is begun.
                 items.retain(|item| open.iter().any(|split: &Split| split.key == item.key));
             }
-            self.post(std::mem::take(&mut items)).await;
+            let alone = self.post(std::mem::take(&mut items)).await;
+            if self.stopped.is_none() {
+                let rows = alone.into_iter();
+                let edits = rows.filter_map(|item| item.row.map(|row| (item, row)));
+                self.edit_rows(edits.collect()).await;
+            }
             for split in open {
                 self.finish(&split).await;
             }

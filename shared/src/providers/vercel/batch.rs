@@ -29,11 +29,29 @@ pub(super) struct Item<'a> {
     pub row: Option<&'a RemoteRow>,
 }
 
+/// Whether a variable of a batch was refused for what it is, and not for the moment.
+const fn is_about_the_row(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::Rejected | ErrorCode::Conflict | ErrorCode::Forbidden
+    )
+}
+
+impl Item<'_> {
+    /// Whether an edit that does not name the key may do what the batch, which must name it, may not:
+    /// nothing is known for certain of naming the key of a sensitive row to an upsert.
+    fn may_be_edited(&self) -> bool {
+        self.row.is_some_and(|row| row.kind == "sensitive")
+    }
+}
+
 impl Run<'_> {
     /// Sends everything at once. Only when that is refused as too large is it sent in halves, and
-    /// only when a refusal does not say which variable it is about is it halved to find out.
-    pub(super) async fn post(&mut self, items: Vec<Item<'_>>) {
-        let mut queue: VecDeque<Item<'_>> = items.into();
+    /// only when a refusal does not say which variable it is about is it halved to find out. Gives back
+    /// what the batch did not take and an edit of its own may.
+    pub(super) async fn post<'i>(&mut self, items: Vec<Item<'i>>) -> Vec<Item<'i>> {
+        let mut queue: VecDeque<Item<'i>> = items.into();
+        let mut alone = Vec::new();
         let (mut largest, mut window) = (usize::MAX, usize::MAX);
         let mut refusals = 0;
         while !queue.is_empty() && self.stopped.is_none() {
@@ -41,12 +59,15 @@ impl Run<'_> {
             let failure = match self.send(queue.make_contiguous(), size).await {
                 Ok((created, failed)) => {
                     let sent: Vec<_> = queue.drain(..size).collect();
-                    queue.extend(self.settle(sent, created, failed).await);
+                    let (again, edits) = self.settle(sent, created, failed).await;
+                    queue.extend(again);
+                    alone.extend(edits);
                     window = usize::MAX;
                     continue;
                 }
                 Err(failure) if failure.refusal == Refusal::Call => {
-                    return self.stop(failure.error);
+                    self.stop(failure.error);
+                    break;
                 }
                 Err(failure) => failure,
             };
@@ -61,10 +82,18 @@ impl Run<'_> {
             } else if failure.refusal == Refusal::MaybeType && self.retype(&mut queue, size) {
                 // The same again, with the type that such an environment takes.
             } else if let Some(item) = named.and_then(|at| queue.remove(at)) {
-                self.done(item.key, item.action, Err(failure.of_change()));
+                if item.may_be_edited() {
+                    alone.push(item);
+                } else {
+                    self.done(item.key, item.action, Err(failure.of_change()));
+                }
             } else if size == 1 || refusals >= PATIENCE {
                 for item in queue.drain(..size) {
-                    self.done(item.key, item.action, Err(failure.of_change()));
+                    if item.may_be_edited() {
+                        alone.push(item);
+                    } else {
+                        self.done(item.key, item.action, Err(failure.of_change()));
+                    }
                 }
                 window = usize::MAX;
                 if refusals >= PATIENCE {
@@ -74,6 +103,7 @@ impl Run<'_> {
                 window = size / 2;
             }
         }
+        alone
     }
 
     /// The rest of a batch, of which too much was refused.
@@ -106,13 +136,14 @@ impl Run<'_> {
     }
 
     /// Notes the outcome of each variable that was sent: one that failed never counts as created,
-    /// and one that is in neither list is looked up. Gives back what is worth another try.
+    /// and one that is in neither list is looked up. Gives back what is worth another try, and what is
+    /// worth an edit of its own.
     async fn settle<'i>(
         &mut self,
         sent: Vec<Item<'i>>,
         created: Vec<Env>,
         failed: Vec<Failed>,
-    ) -> Vec<Item<'i>> {
+    ) -> (Vec<Item<'i>>, Vec<Item<'i>>) {
         let keys: Vec<&str> = sent.iter().map(|item| item.key).collect();
         let mut reasons: HashMap<String, (ChangeFailure, bool)> = HashMap::new();
         let mut nameless = Vec::new();
@@ -129,7 +160,7 @@ impl Run<'_> {
                 None => nameless.push(reason),
             }
         }
-        let (mut again, mut lost) = (Vec::new(), Vec::new());
+        let (mut again, mut alone, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         let created: HashMap<&str, &Env> = created
             .iter()
             .filter_map(|env| env.key.as_deref().map(|key| (key, env)))
@@ -140,6 +171,11 @@ impl Run<'_> {
                 (Some((_, true)), _) if self.retypes(&item) => {
                     item.kind = "encrypted";
                     again.push(item);
+                }
+                (Some((failure, _)), _)
+                    if item.may_be_edited() && is_about_the_row(failure.code) =>
+                {
+                    alone.push(item);
                 }
                 (Some((failure, _)), _) => self.done(item.key, item.action, Err(failure)),
                 (None, Some(env)) => {
@@ -161,7 +197,7 @@ impl Run<'_> {
         if !lost.is_empty() {
             self.look_up(lost).await;
         }
-        again
+        (again, alone)
     }
 
     /// Variables that the answer did not mention. A row that is as it was tells that nothing
@@ -197,7 +233,7 @@ impl Run<'_> {
     /// Whether the variable is of a type that the environment may not take: development, which
     /// refused sensitive variables and seems to take them now.
     fn retypes(&self, item: &Item<'_>) -> bool {
-        item.kind == "sensitive" && self.destination.scope == "development"
+        item.kind == "sensitive" && self.destination.scope == "development" && !item.may_be_edited()
     }
 
     fn retype(&self, queue: &mut VecDeque<Item<'_>>, size: usize) -> bool {
