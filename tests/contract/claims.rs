@@ -95,13 +95,15 @@ pub(crate) async fn class_goes_before_arrival(world: &World) {
     let interactive = world.job(job).await;
     assert_eq!(world.claim(background, "w").await, Claim::Busy);
     let mut tx = world.tx().await;
-    let next = tx.next_in_project("vercel|x|prj_1").await.unwrap();
+    let now = tx.now().await.unwrap();
+    let next = tx.next_in_project("vercel|x|prj_1", now).await.unwrap();
     assert_eq!(next, Some((interactive, JobClass::Interactive)));
-    assert_eq!(tx.next_in_project("another").await.unwrap(), None);
+    assert_eq!(tx.next_in_project("another", now).await.unwrap(), None);
     tx.commit().await.unwrap();
     world.taken(interactive).await;
     let mut tx = world.tx().await;
-    let next = tx.next_in_project("vercel|x|prj_1").await.unwrap();
+    let now = tx.now().await.unwrap();
+    let next = tx.next_in_project("vercel|x|prj_1", now).await.unwrap();
     assert_eq!(next, Some((background, JobClass::Background)));
 }
 

@@ -2,5 +2,7 @@
 
 #![cfg(test)]
 
+mod calls;
+mod plans;
 mod sync;
 mod world;

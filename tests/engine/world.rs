@@ -7,7 +7,9 @@ use std::time::Duration;
 use keyway_shared::ambient::Ambient;
 use keyway_shared::domain::account::User;
 use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
-use keyway_shared::domain::job::{Job, JobClass, JobKind, NewJob, project_key};
+use keyway_shared::domain::job::{
+    ErrorCode, Job, JobClass, JobKind, JobState, NewJob, project_key,
+};
 use keyway_shared::domain::vault::{Environment, EnvironmentKind, Vault};
 use keyway_shared::lifecycle::Lifecycle;
 use keyway_shared::providers::Split;
@@ -301,6 +303,33 @@ impl World {
                 };
             }
             let _ = tokio::time::timeout(Duration::from_millis(200), waiter.changed()).await;
+        }
+    }
+
+    /// Waits until a job was put aside.
+    pub(crate) async fn waits(&self, id: Uuid) {
+        self.reaches(id, |job| {
+            job.state == JobState::Waiting && job.error_code == Some(ErrorCode::RateLimited)
+        })
+        .await;
+    }
+
+    /// Waits until a job runs.
+    pub(crate) async fn runs(&self, id: Uuid) {
+        self.reaches(id, |job| job.state == JobState::Running).await;
+    }
+
+    async fn reaches(&self, id: Uuid, is: impl Fn(&Job) -> bool) {
+        let mut looks = tokio::time::interval(Duration::from_millis(2));
+        loop {
+            looks.tick().await;
+            let mut tx = self.store.begin_read().await.unwrap();
+            let job = tx.job_snapshot(id).await.unwrap().unwrap();
+            drop(tx);
+            assert!(!job.state.is_final(), "it ended before: {job:?}");
+            if is(&job) {
+                return;
+            }
         }
     }
 

@@ -92,6 +92,7 @@ async fn maintain(engine: &Engine) -> Result<(), StoreError> {
         metrics::counter!("keyway_lease_takeovers_total").increment(1);
     }
     let overdue = tx.overdue_jobs(BATCH).await?;
+    tx.prune_plans(now - FORGET_AFTER, BATCH).await?;
     tx.commit().await?;
     let queue = engine.queue();
     for job in returned {
@@ -107,5 +108,5 @@ async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How long a dead process is remembered.
+/// How long a dead process and an expired plan are remembered.
 const FORGET_AFTER: Duration = Duration::from_hours(24);

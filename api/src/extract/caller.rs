@@ -66,7 +66,7 @@ impl Caller {
         }
         // The look-up is by the hash of the whole token: nothing compares its characters one by
         // one, so the time taken tells nothing about them.
-        let mut tx = state.store.begin_read().await?;
+        let mut tx = state.store.begin_read_statement().await?;
         let found = tx.find_api_key_by_hash(&hash_token(token)).await?;
         tx.commit().await?;
         let (key, user) = found

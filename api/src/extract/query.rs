@@ -44,7 +44,7 @@ fn pairs(parts: &Parts) -> form_urlencoded::Parse<'_> {
 }
 
 fn parse<T: DeserializeOwned>(parts: &Parts) -> Result<T, ApiError> {
-    let query = serde_urlencoded::Deserializer::new(pairs(parts));
+    let query = serde_html_form::Deserializer::new(pairs(parts));
     serde_path_to_error::deserialize(query)
         .map_err(|error| field::validation(error.path(), &error.inner().to_string()))
 }

@@ -68,7 +68,7 @@ impl From<Descriptor> for ProviderBody {
                 custom_environments: provider.custom_environments,
                 branch_environment: provider.branch_environment,
                 needs_redeploy: provider.needs_redeploy,
-                max_variables: provider.max_variables,
+                max_variables: provider.limits.max_variables,
             },
         }
     }

@@ -84,8 +84,7 @@ impl SyncAnswer {
         patience: Patience,
     ) -> Result<Self, ApiError> {
         match pending.end(state, patience).await? {
-            Ending::Finished(job) => {
-                let result = result(state, pending.id).await?;
+            Ending::Finished(job, result) => {
                 if let Some(refusal) = refused(&job, result.as_ref()) {
                     return Err(refusal);
                 }
@@ -174,14 +173,13 @@ impl ReadAnswer {
         patience: Patience,
     ) -> Result<Self, ApiError> {
         match pending.end(state, patience).await? {
-            Ending::Finished(job) if job.state == JobState::Succeeded => {
-                let report = result(state, pending.id).await?;
+            Ending::Finished(job, report) if job.state == JobState::Succeeded => {
                 report.map(Self::Ended).ok_or_else(|| {
                     tracing::error!(job_id = %job.id, "a job succeeded without a report");
                     ApiError::Internal
                 })
             }
-            Ending::Finished(job) => {
+            Ending::Finished(job, _) => {
                 let code = match job.state {
                     JobState::Cancelled => ErrorCode::Cancelled,
                     _ => job.error_code.unwrap_or(ErrorCode::Internal),
@@ -205,13 +203,6 @@ impl ReadAnswer {
 fn seconds_until(state: &ApiState, due: DateTime<Utc>) -> u64 {
     let left = (due - state.ambient.now()).to_std().unwrap_or_default();
     left.as_secs() + 1
-}
-
-async fn result(state: &ApiState, id: Uuid) -> Result<Option<Value>, ApiError> {
-    let mut tx = state.store.begin_read().await?;
-    let report = tx.find_report(id).await?;
-    tx.commit().await?;
-    Ok(report.and_then(|report| report.result))
 }
 
 async fn document(state: &ApiState, caller: &Caller, id: Uuid) -> Result<JobBody, ApiError> {

@@ -31,6 +31,10 @@ pub(crate) fn refuse(code: ErrorCode, text: Option<String>, retry_after: Option<
             ConflictCode::ReconnectRequired,
             "The provider no longer accepts this connection's credential. Connect again.".into(),
         ),
+        ErrorCode::PlanStale => ApiError::Conflict(
+            ConflictCode::PlanStale,
+            or("The plan no longer fits what is there; preview again"),
+        ),
         ErrorCode::EmptySource => ApiError::Conflict(
             ConflictCode::EmptySource,
             or("The source has no secrets; send confirmEmptySource to delete everything"),
@@ -94,6 +98,7 @@ const fn is_refusal(code: ErrorCode) -> bool {
         code,
         ErrorCode::NotFound
             | ErrorCode::UnknownEnvironment
+            | ErrorCode::PlanStale
             | ErrorCode::EmptySource
             | ErrorCode::TooManyDeletes
             | ErrorCode::TooManySecrets

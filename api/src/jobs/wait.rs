@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyway_shared::domain::job::{Job, JobClass, JobState, NewJob};
 use keyway_shared::queue::Waiter;
 use keyway_shared::store::{StoreError, Tx};
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -28,8 +29,8 @@ pub(crate) struct Pending {
 /// How a wait ended.
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// The job has ended.
-    Finished(Box<Job>),
+    /// The job has ended, with what its caller is answered.
+    Finished(Box<Job>, Option<Value>),
     /// It has not. Set when it is known when it will go on.
     Unfinished(Option<DateTime<Utc>>),
 }
@@ -42,6 +43,11 @@ impl Pending {
             id,
             waiter: state.queue.waiter(id),
         }
+    }
+
+    /// The job that is about to be accepted.
+    pub(crate) const fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Adds the job, ends the unit of work and wakes a worker.
@@ -66,13 +72,22 @@ impl Pending {
         patience: Patience,
     ) -> Result<Ending, ApiError> {
         let until = Instant::now() + patience.wait;
+        // A job that was accepted a moment ago has not ended: the first thing to do is to listen.
+        let mut listened = false;
         loop {
             let last = Instant::now() >= until || state.lifecycle.soft.is_cancelled();
-            match self.look(state).await {
-                Ok(Some(job)) if job.state.is_final() => {
-                    return Ok(Ending::Finished(Box::new(job)));
+            let seen = if listened || last {
+                self.look(state).await.map(Some)
+            } else {
+                Ok(None)
+            };
+            listened = true;
+            match seen {
+                Ok(None) => {}
+                Ok(Some(Some((job, result)))) if job.state.is_final() => {
+                    return Ok(Ending::Finished(Box::new(job), result));
                 }
-                Ok(Some(job)) => {
+                Ok(Some(Some((job, _)))) => {
                     let due = (job.state == JobState::Waiting).then_some(job.due_at);
                     let left = until.saturating_duration_since(Instant::now());
                     let patient_until =
@@ -82,7 +97,7 @@ impl Pending {
                     }
                 }
                 // The vault went away, and its jobs with it.
-                Ok(None) => return Err(ApiError::not_found("job")),
+                Ok(Some(None)) => return Err(ApiError::not_found("job")),
                 // The job was accepted. That storage is away just now does not change that.
                 Err(error) if error.is_transient() && !last => {}
                 Err(error) => return Err(error.into()),
@@ -95,9 +110,9 @@ impl Pending {
         }
     }
 
-    async fn look(&self, state: &ApiState) -> Result<Option<Job>, StoreError> {
-        let mut tx = state.store.begin_read().await?;
-        let job = tx.job_snapshot(self.id).await?;
+    async fn look(&self, state: &ApiState) -> Result<Option<(Job, Option<Value>)>, StoreError> {
+        let mut tx = state.store.begin_read_statement().await?;
+        let job = tx.job_with_result(self.id).await?;
         tx.commit().await?;
         Ok(job)
     }

@@ -74,6 +74,8 @@ words! {
         ReconnectRequired = "reconnect-required",
         /// The credential works but may not do this.
         Forbidden = "forbidden",
+        /// The saved plan no longer fits what is there, was used, or has expired.
+        PlanStale = "plan-stale",
         /// The source has no secrets and the request did not confirm that.
         EmptySource = "empty-source",
         /// More deletions than an automatic run may make.

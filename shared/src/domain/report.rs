@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::job::ErrorCode;
 use super::words;
 use crate::sync::plan::{Action, Reason};
+use crate::sync::warnings::Warning;
 
 words! {
     /// How a sync ended, in the words that existing clients know.
@@ -209,6 +211,14 @@ pub struct PreviewReport {
     pub to_skip: Vec<String>,
     /// Why, for each key.
     pub reasons: BTreeMap<String, Reason>,
+    /// What there is to know before it is carried out.
+    pub warnings: Vec<Warning>,
+    /// The plan that a sync can name, to do exactly this. None when a sync would be refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<Uuid>,
+    /// Until when it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_expires_at: Option<DateTime<Utc>>,
 }
 
 /// The report of a diff.

@@ -23,6 +23,7 @@ pub use error::ProviderError;
 use crate::domain::connection::{AuthMethod, ProviderAccount, ProviderName};
 use crate::domain::job::ErrorCode;
 use crate::secret::Secret;
+use crate::sync::limits::Limits;
 use crate::sync::options::VariableType;
 use crate::sync::plan::Action;
 use crate::sync::remote::{Destination, RemoteValue, RemoteView};
@@ -48,8 +49,8 @@ pub struct Descriptor {
     pub services: bool,
     /// Whether values apply only after a new deployment.
     pub needs_redeploy: bool,
-    /// Most variables in one environment.
-    pub max_variables: usize,
+    /// What it takes.
+    pub limits: Limits,
     /// What the operator has to set before OAuth works.
     pub oauth_settings: &'static [&'static str],
 }
@@ -208,6 +209,16 @@ pub trait Provider: Send + Sync + 'static {
 
     /// One project, by id or name.
     async fn project(&self, session: &Session, project: &str) -> Result<Project, ProviderError>;
+
+    /// The destination, when no call is needed to tell: a canonical project and an environment that
+    /// every project has.
+    fn known_destination(
+        &self,
+        project_id: &str,
+        service_id: Option<&str>,
+        environment: &str,
+        branch: Option<&str>,
+    ) -> Option<Destination>;
 
     /// Resolves an environment's name. Built-in names cost no call; an unknown name is
     /// [`ProviderError::UnknownEnvironment`] with the known ones, never a default.

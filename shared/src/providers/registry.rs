@@ -8,6 +8,7 @@ use super::vercel::{Vercel, VercelSettings};
 use super::{Descriptor, Provider};
 use crate::ambient::Ambient;
 use crate::domain::connection::ProviderName;
+use crate::sync::limits::Limits;
 
 /// What the configuration says of the providers.
 #[derive(Debug, Clone)]
@@ -78,7 +79,7 @@ fn planned(name: ProviderName, display_name: &'static str) -> Descriptor {
         branch_environment: None,
         services: false,
         needs_redeploy: false,
-        max_variables: 0,
+        limits: Limits::default(),
         oauth_settings: &[],
     }
 }

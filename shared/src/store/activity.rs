@@ -73,6 +73,30 @@ impl Tx {
         Ok(())
     }
 
+    /// The names that an entry about a user and a vault bears: the user's, and the vault's
+    /// `owner/repo`.
+    pub async fn activity_names(
+        &mut self,
+        user_id: Uuid,
+        vault_id: Uuid,
+    ) -> Result<Option<(String, Option<String>)>, StoreError> {
+        let row: Option<(String, Option<String>, Option<String>)> = on!(self, |conn| {
+            sqlx::query_as(
+                "SELECT u.username, v.repo_owner, v.repo_name
+                 FROM users u LEFT JOIN vaults v ON v.id = $2 WHERE u.id = $1",
+            )
+            .bind(user_id)
+            .bind(vault_id)
+            .fetch_optional(conn)
+        })?;
+        Ok(row.map(|(username, owner, repo)| {
+            let vault = owner
+                .zip(repo)
+                .map(|(owner, repo)| format!("{owner}/{repo}"));
+            (username, vault)
+        }))
+    }
+
     /// A user's own entries and those of the vaults the user is a member of, newest first, and how
     /// many there are (the cursor left out of account).
     pub async fn list_activity(

@@ -12,6 +12,9 @@ pub(super) struct Dialect {
     pub(super) put_fingerprints: &'static str,
     /// Notes the written keys in the JSON list `$5`.
     pub(super) mark_written: &'static str,
+    /// Records the plan `$3` of the job `$1` while its lease `$2` holds. The job's row is locked:
+    /// whoever would take the job over waits until the plan is recorded.
+    pub(super) record_plan: &'static str,
 }
 
 pub(super) const POSTGRES: Dialect = Dialect {
@@ -29,6 +32,11 @@ pub(super) const POSTGRES: Dialect = Dialect {
          SELECT $1, $2, $3, $4, r.key, $6 FROM jsonb_array_elements_text($5) AS r (key)
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              written_at = excluded.written_at",
+    record_plan: "INSERT INTO job_reports (job_id, planned)
+         SELECT id, $3 FROM jobs WHERE id = $1 AND lease_id = $2 AND state = 'running'
+         FOR NO KEY UPDATE
+         ON CONFLICT (job_id) DO UPDATE SET
+             planned = COALESCE(job_reports.planned, excluded.planned)",
 };
 
 pub(super) const SQLITE: Dialect = Dialect {
@@ -48,4 +56,8 @@ pub(super) const SQLITE: Dialect = Dialect {
          SELECT $1, $2, $3, $4, r.value, $6 FROM json_each($5) AS r WHERE true
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              written_at = excluded.written_at",
+    record_plan: "INSERT INTO job_reports (job_id, planned)
+         SELECT id, $3 FROM jobs WHERE id = $1 AND lease_id = $2 AND state = 'running'
+         ON CONFLICT (job_id) DO UPDATE SET
+             planned = COALESCE(job_reports.planned, excluded.planned)",
 };

@@ -14,7 +14,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use super::tx::{Conn, Context};
+use super::tx::{Conn, Context, PostgresUnit};
 use super::{StoreError, Tx};
 use crate::ambient::Ambient;
 use crate::crypto::{FingerprintKey, KeyRing};
@@ -181,7 +181,7 @@ impl Store {
     /// work queue for it in order of arrival.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let conn = match &self.pools {
-            Pools::Postgres(pool) => Conn::Postgres(pool.begin().await?),
+            Pools::Postgres(pool) => Conn::Postgres(PostgresUnit::Transaction(pool.begin().await?)),
             Pools::Sqlite { writer, .. } => {
                 Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
             }
@@ -189,11 +189,34 @@ impl Store {
         Ok(self.tx(conn))
     }
 
+    /// Begins a unit of work of a single statement that may write. On Postgres it is done when the
+    /// statement is; [`Tx::commit`] then only gives the connection back. Which calls make one
+    /// statement, they say.
+    pub async fn begin_statement(&self) -> Result<Tx, StoreError> {
+        match &self.pools {
+            Pools::Postgres(pool) => {
+                let conn = PostgresUnit::Statement(pool.acquire().await?);
+                Ok(self.tx(Conn::Postgres(conn)))
+            }
+            Pools::Sqlite { .. } => self.begin().await,
+        }
+    }
+
+    /// The same, for one that only reads.
+    pub async fn begin_read_statement(&self) -> Result<Tx, StoreError> {
+        match &self.pools {
+            Pools::Postgres(_) => self.begin_statement().await,
+            Pools::Sqlite { .. } => self.begin_read().await,
+        }
+    }
+
     /// Begins a unit of work that only reads, all of it from one moment.
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let conn = match &self.pools {
-            Pools::Postgres(pool) => Conn::Postgres(pool.begin_with(SNAPSHOT).await?),
+            Pools::Postgres(pool) => {
+                Conn::Postgres(PostgresUnit::Transaction(pool.begin_with(SNAPSHOT).await?))
+            }
             Pools::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?),
         };
         Ok(self.tx(conn))
@@ -215,6 +238,7 @@ impl Store {
         Tx {
             conn,
             context: self.context.clone(),
+            now: None,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The unit of work.
 
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
@@ -24,8 +26,36 @@ pub(super) struct Context {
 /// The transaction of either database.
 #[derive(Debug)]
 pub(super) enum Conn {
-    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    Postgres(PostgresUnit),
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+}
+
+/// A unit of work on Postgres: a transaction, or a single statement, which is one by itself and saves
+/// the round trips of beginning and ending it.
+#[derive(Debug)]
+pub(super) enum PostgresUnit {
+    Transaction(sqlx::Transaction<'static, sqlx::Postgres>),
+    Statement(sqlx::pool::PoolConnection<sqlx::Postgres>),
+}
+
+impl Deref for PostgresUnit {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Transaction(tx) => tx,
+            Self::Statement(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for PostgresUnit {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Transaction(tx) => tx,
+            Self::Statement(connection) => connection,
+        }
+    }
 }
 
 /// A unit of work: everything done through it happens at once, with [`Tx::commit`], or not at all.
@@ -34,6 +64,8 @@ pub(super) enum Conn {
 pub struct Tx {
     pub(super) conn: Conn,
     pub(super) context: Context,
+    /// The time of this unit of work, once it was asked for.
+    pub(super) now: Option<DateTime<Utc>>,
 }
 
 /// Runs one query on whichever database the unit of work is on. The query is written once; the macro
@@ -75,14 +107,16 @@ impl Tx {
     /// Makes everything done since [`begin`](super::Store::begin) durable and visible.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self.conn {
-            Conn::Postgres(tx) => tx.commit().await?,
+            Conn::Postgres(PostgresUnit::Transaction(tx)) => tx.commit().await?,
+            Conn::Postgres(PostgresUnit::Statement(_)) => {}
             Conn::Sqlite(tx) => tx.commit().await?,
         }
         Ok(())
     }
 
     /// The time that leases and due times are judged by: the database's own on Postgres, where
-    /// several machines share it, the process' on SQLite.
+    /// several machines share it, the process' on SQLite. A unit of work has one time: that of the
+    /// first call.
     ///
     /// Reading it in a statement before the update that uses it is on the safe side: a lease then
     /// ends a little earlier than its holder may think by the update's own time, and a job becomes
@@ -91,17 +125,21 @@ impl Tx {
         if self.context.manual_time {
             return Ok(self.context.ambient.now());
         }
-        match &mut self.conn {
-            Conn::Sqlite(_) => Ok(self.context.ambient.now()),
+        if let Some(now) = self.now {
+            return Ok(now);
+        }
+        let now = match &mut self.conn {
+            Conn::Sqlite(_) => self.context.ambient.now(),
             Conn::Postgres(tx) => {
                 let now: DateTime<Utc> = sqlx::query_scalar("SELECT clock_timestamp()")
                     .fetch_one(&mut **tx)
                     .await?;
-                Ok(now
-                    .duration_trunc(TimeDelta::microseconds(1))
-                    .unwrap_or(now))
+                now.duration_trunc(TimeDelta::microseconds(1))
+                    .unwrap_or(now)
             }
-        }
+        };
+        self.now = Some(now);
+        Ok(now)
     }
 
     /// Seals a text under the active key.

@@ -1,6 +1,7 @@
 //! What a caller asks for.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::domain::words;
 
@@ -73,6 +74,21 @@ pub struct SyncRequest {
     pub confirm_empty_source: bool,
     /// The type of new rows.
     pub variable_type: VariableType,
+    /// Patterns of the keys that take part; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include: Option<Vec<String>>,
+    /// Patterns of keys that do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<Vec<String>>,
+    /// What the names of all keys that take part begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Whether every value that can be read is read, whatever is remembered of it.
+    #[serde(default)]
+    pub verify: bool,
+    /// The saved plan that a sync is to carry out, and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<Uuid>,
 }
 
 impl SyncRequest {
@@ -95,6 +111,11 @@ impl SyncRequest {
             on_conflict: OnConflict::Overwrite,
             confirm_empty_source: false,
             variable_type: VariableType::Encrypted,
+            include: None,
+            exclude: None,
+            prefix: None,
+            verify: false,
+            plan_id: None,
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::filter::KeyFilter;
+use super::limits::Limits;
 use super::options::{DeleteScope, Direction, OnConflict, SyncRequest};
 use super::plan::{Action, Plan, Planned, Reason};
 use super::remote::{Destination, Fingerprint, RemoteRow, RemoteValue, RemoteView, RowOwner};
@@ -13,20 +15,22 @@ use crate::secret::Secret;
 /// Most deletions of an automatic run, whatever is managed.
 const AUTOMATIC_DELETES: usize = 10;
 
-/// What a provider says about names.
-pub struct NameRules<'a> {
+/// What a provider takes.
+pub struct Rules<'a> {
     /// The platform reserves or injects it.
     pub is_reserved: &'a dyn Fn(&str) -> bool,
     /// The provider takes variables of this name.
     pub allows: &'a dyn Fn(&str) -> bool,
-    /// Most variables in one environment.
-    pub max_variables: usize,
+    /// Its limits.
+    pub limits: Limits,
 }
 
 /// Everything a plan depends on.
 pub struct Inputs<'a> {
     /// What was asked for.
     pub request: &'a SyncRequest,
+    /// Which keys take part, of that.
+    pub filter: &'a KeyFilter,
     /// Nobody reviews this run before it happens.
     pub automatic: bool,
     /// The vault's side.
@@ -44,7 +48,7 @@ pub struct Inputs<'a> {
     /// Keys of the destination that other vault environments wrote.
     pub foreign: &'a BTreeSet<String>,
     /// The provider's rules.
-    pub rules: NameRules<'a>,
+    pub rules: Rules<'a>,
 }
 
 /// Why a sync must not write anything.
@@ -97,8 +101,10 @@ impl Inputs<'_> {
                 Comparison::Different
             };
         }
+        // What is remembered of a value that can be read does not count where it is to be verified.
+        let trusted = !self.request.verify || row.value == RemoteValue::Unreadable;
         match self.fingerprints.get(&row.key) {
-            Some(print) if print.holds_for(row) => {
+            Some(print) if trusted && print.holds_for(row) => {
                 if print.mac == (self.mac)(&row.key, ours) {
                     Comparison::Equal
                 } else {
@@ -121,7 +127,7 @@ pub fn unverified<'a>(inputs: &'a Inputs<'_>) -> Vec<&'a RemoteRow> {
         .view
         .at(inputs.destination)
         .into_values()
-        .filter(|row| row.value == RemoteValue::Unread)
+        .filter(|row| row.value == RemoteValue::Unread && inputs.filter.takes(&row.key))
         .filter(|row| !inputs.is_reserved(&row.key, Some(row)))
         .filter(|row| {
             let ours = inputs.vault.values.get(&row.key);
@@ -146,6 +152,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Decision {
 
     let planned = keys
         .into_iter()
+        .filter(|key| inputs.filter.takes(key))
         .filter_map(|key| {
             let row = rows.get(key).copied();
             let ours = inputs.vault.values.get(key);
@@ -253,8 +260,13 @@ fn pull(
 }
 
 fn refusal(inputs: &Inputs<'_>, plan: &Plan, rows: &BTreeMap<&str, &RemoteRow>) -> Option<Refusal> {
-    if !inputs.vault.corrupt.is_empty() {
-        return Some(Refusal::VaultCorrupt(inputs.vault.corrupt.clone()));
+    let corrupt = inputs.vault.corrupt.iter();
+    let corrupt: Vec<_> = corrupt
+        .filter(|key| inputs.filter.takes(key))
+        .cloned()
+        .collect();
+    if !corrupt.is_empty() {
+        return Some(Refusal::VaultCorrupt(corrupt));
     }
     if inputs.request.allow_delete
         && !inputs.request.confirm_empty_source
@@ -271,7 +283,7 @@ fn refusal(inputs: &Inputs<'_>, plan: &Plan, rows: &BTreeMap<&str, &RemoteRow>) 
         });
     }
     let (before, allowed) = match inputs.request.direction {
-        Direction::Push => (rows.len(), inputs.rules.max_variables),
+        Direction::Push => (rows.len(), inputs.rules.limits.max_variables),
         Direction::Pull => (inputs.vault.values.len(), names::MAX_SECRETS),
     };
     let creates = plan.with(Action::Create).count();
@@ -282,18 +294,19 @@ fn refusal(inputs: &Inputs<'_>, plan: &Plan, rows: &BTreeMap<&str, &RemoteRow>) 
     })
 }
 
-/// Readable, non-reserved keys of the source.
+/// Readable, non-reserved keys of the source that take part.
 fn source_size(inputs: &Inputs<'_>, rows: &BTreeMap<&str, &RemoteRow>) -> usize {
     match inputs.request.direction {
         Direction::Push => inputs
             .vault
             .values
             .keys()
+            .filter(|key| inputs.filter.takes(key))
             .filter(|key| !inputs.is_reserved(key, rows.get(key.as_str()).copied()))
             .count(),
         Direction::Pull => rows
             .values()
-            .filter(|row| row.value != RemoteValue::Unreadable)
+            .filter(|row| row.value != RemoteValue::Unreadable && inputs.filter.takes(&row.key))
             .filter(|row| !inputs.is_reserved(&row.key, Some(row)))
             .count(),
     }

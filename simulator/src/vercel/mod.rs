@@ -134,6 +134,11 @@ impl Vercel {
         self.shared.state().edit_env(project, id, value, at);
     }
 
+    /// The id of the row that gives an environment its value.
+    pub fn row(&self, project: &str, key: &str, scope: &str) -> Option<String> {
+        self.shared.state().row(project, key, scope)
+    }
+
     /// The value that a deployment would get.
     pub fn value(
         &self,

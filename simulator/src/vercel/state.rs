@@ -89,6 +89,15 @@ impl State {
         }
     }
 
+    pub(super) fn row(&self, project: &str, key: &str, scope: &str) -> Option<String> {
+        let mut rows = self.project(project)?.envs.iter();
+        let row = rows.find(|env| {
+            let here = env.scopes().any(|one| one == scope);
+            here && env.seed.key == key && env.seed.git_branch.is_none()
+        });
+        row.map(|env| env.id.clone())
+    }
+
     pub(super) fn snapshot(&self, project: &str) -> BTreeMap<Place, Shown> {
         let mut places = BTreeMap::new();
         for env in self.project(project).into_iter().flat_map(|p| &p.envs) {

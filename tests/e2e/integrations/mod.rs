@@ -4,6 +4,7 @@ mod connections;
 mod jobs;
 mod links;
 mod oauth;
+mod plans;
 mod refusals;
 mod syncs;
 mod whole;

@@ -34,25 +34,35 @@ async fn fields_that_do_not_fit_are_named(profile: Profile) {
         ("onConflict", json!("ask")),
         ("variableType", json!("plain")),
         ("confirmEmptySource", json!(1)),
-        // Not built yet, or misspelt: a filter that is not heeded would widen the write.
-        ("planId", json!(world.connection)),
-        ("include", json!(["A_*"])),
-        ("exclude", json!(["A_*"])),
-        ("prefix", json!("A_")),
-        ("verify", json!(true)),
-        ("exlcude", json!([])),
+        ("planId", json!("nonsense")),
+        // A list of nothing is a mistake that must not widen the write.
+        ("include", json!([])),
+        ("include", json!(["A["])),
+        ("exclude", json!("A_*")),
+        ("exclude", json!([""])),
+        ("prefix", json!("")),
+        ("verify", json!("yes")),
+        // Misspelt: a filter that is not heeded would widen the write.
+        ("exlcude", json!(["A_*"])),
     ] {
         me.post(SYNC, fields(name, value)).await.refuses(&[name]);
     }
     let missing = me.post(SYNC, json!({ "projectId": "x" })).await;
     missing.refuses(&["connectionId"]);
+    let missing = me.post(SYNC, json!({})).await;
+    missing.refuses(&["connectionId", "projectId"]);
     // Only preview can be narrowed to a branch.
     me.post(SYNC, fields("gitBranch", json!("main")))
         .await
         .refuses(&["gitBranch"]);
     let preview = world.query("preview");
     for (more, name) in [
-        ("&exclude=A", "exclude"),
+        ("&exclude=", "exclude"),
+        ("&exclude=A&exclude=%7BB", "exclude"),
+        ("&prefix=", "prefix"),
+        ("&verify=maybe", "verify"),
+        ("&exlcude=A", "exlcude"),
+        ("&planId=0197a0ab-0000-7000-8000-000000000000", "planId"),
         ("&direction=sideways", "direction"),
         ("&allowDelete=maybe", "allowDelete"),
         ("&serviceId=srv", "serviceId"),

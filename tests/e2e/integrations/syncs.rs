@@ -254,7 +254,8 @@ async fn the_job_says_what_was_asked_for(profile: Profile) {
     let fields = json!({ "connectionId": world.connection, "projectId": "prj_myapp",
         "keywayEnvironment": "staging", "providerEnvironment": "preview", "direction": "pull",
         "gitBranch": "feat/x", "allowDelete": true, "deleteScope": "managed",
-        "onConflict": "skip", "confirmEmptySource": true, "variableType": "sensitive" });
+        "onConflict": "skip", "confirmEmptySource": true, "variableType": "sensitive",
+        "include": ["APP_*", "DB_*"], "exclude": ["*_TEST"], "prefix": "A", "verify": true });
     me.post(SYNC, fields).await.data(202);
     let job = world.take().await;
     assert_eq!(job.kind, JobKind::Sync);
@@ -268,7 +269,8 @@ async fn the_job_says_what_was_asked_for(profile: Profile) {
         json!({ "projectId": "prj_myapp", "keywayEnvironment": "staging",
             "providerEnvironment": "preview", "gitBranch": "feat/x", "direction": "pull",
             "allowDelete": true, "deleteScope": "managed", "onConflict": "skip",
-            "confirmEmptySource": true, "variableType": "sensitive" })
+            "confirmEmptySource": true, "variableType": "sensitive",
+            "include": ["APP_*", "DB_*"], "exclude": ["*_TEST"], "prefix": "A", "verify": true })
     );
     world.settle(&job, JobState::Succeeded, None, None).await;
     // A name is no key, and readers need none.
@@ -279,12 +281,19 @@ async fn the_job_says_what_was_asked_for(profile: Profile) {
     .await
     .data(202);
     assert_eq!(world.take().await.project_key, None);
-    me.get(&world.query("preview")).await.data(202);
+    let filtered = "&include=APP_*&include=DB_*&exclude=%7BA,B%7D&verify=true";
+    me.get(&format!("{}{filtered}", world.query("preview")))
+        .await
+        .data(202);
     let job = world.take().await;
     assert_eq!(
         (job.project_key, job.request.direction),
         (None, Direction::Push)
     );
+    let lists = (job.request.include, job.request.exclude);
+    let list = |patterns: &[&str]| Some(patterns.iter().map(ToString::to_string).collect());
+    assert_eq!(lists, (list(&["APP_*", "DB_*"]), list(&["{A,B}"])));
+    assert!(job.request.verify);
 }
 
 async fn status_knows_the_environment_of_the_link(profile: Profile) {

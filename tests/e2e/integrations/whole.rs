@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::world::{SYNC, World};
 
-async fn start(profile: Profile) -> World {
+pub(super) async fn start(profile: Profile) -> World {
     let world = World::start_with(profile, |builder| builder.system_time = true).await;
     let app = &world.app;
     let context = WorkerContext {

@@ -53,7 +53,8 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 
 /// One delivery. It never fails: what becomes of a job is written to its row.
 async fn handle(delivery: Delivery, engine: Data<Arc<Engine>>) {
-    engine.handle(delivery.job).await;
+    // What a job keeps over its calls is not worth moving about.
+    Box::pin(engine.handle(delivery.job)).await;
     drop(delivery);
 }
 

@@ -1,7 +1,7 @@
 //! Writing down how a run ended: in one transaction, and only while the lease is still held.
 
-use chrono::{DateTime, Utc};
-use keyway_shared::domain::job::{ErrorCode, Job, JobState};
+use chrono::{DateTime, TimeDelta, Utc};
+use keyway_shared::domain::job::{ErrorCode, Job, JobKind, JobState};
 use keyway_shared::providers::ProviderError;
 use keyway_shared::store::{Handback, Settlement, StoreError, Tx};
 use uuid::Uuid;
@@ -14,6 +14,9 @@ use crate::jobs::{Finished, Learnt};
 /// Tries of a settle that fails because the database is away. Between them the lease runs on; when
 /// it ends, another worker starts over, which is safe.
 const TRIES: usize = 5;
+
+/// How long a reader leaves a project alone that a job writes to.
+const LOOK_AGAIN: TimeDelta = TimeDelta::milliseconds(500);
 
 /// What is written.
 enum Entry {
@@ -38,22 +41,27 @@ impl Engine {
         calls: u64,
     ) {
         let mut learnt = learnt;
+        let project_key = learnt
+            .project_key
+            .take()
+            .or_else(|| job.project_key.clone());
+        let project_key = project_key.as_deref();
         let mut entry = match outcome {
             Outcome::Done(finished) => Entry::End(finished),
             Outcome::Again(Failure::Stopped(Stop::LeaseLost)) => {
-                self.suspect(job).await;
+                self.suspect(project_key).await;
                 return;
             }
             Outcome::Again(failure) => self.decide(job, failure, &learnt).await,
         };
         for left in (0..TRIES).rev() {
             match self.write(job, lease_id, &entry, &learnt, calls).await {
-                Ok(true) => {
-                    self.tell(job, &entry).await;
+                Ok(Some(at)) => {
+                    self.tell(job, &entry, project_key, at).await;
                     return;
                 }
-                Ok(false) => {
-                    self.suspect(job).await;
+                Ok(None) => {
+                    self.suspect(project_key).await;
                     return;
                 }
                 Err(error) if left > 0 && error.is_transient() => {
@@ -84,16 +92,20 @@ impl Engine {
     /// What happens to a job whose run did not come to its end.
     async fn decide(&self, job: &Job, failure: Failure, learnt: &Learnt) -> Entry {
         let now = self.now().await;
-        let queued = |reason: &str| Entry::Back {
+        let queued = |reason: &str, due_at: DateTime<Utc>| Entry::Back {
             state: JobState::Queued,
-            due_at: now,
+            due_at,
             reason: reason.to_owned(),
             code: None,
             counts: false,
             waited_ms: 0,
         };
         let error = match failure {
-            Failure::Busy => return queued("another job has the project"),
+            // The project's next writer is rung when this one ends; readers look for themselves.
+            Failure::Busy if job.kind == JobKind::Sync => {
+                return queued("another job has the project", now);
+            }
+            Failure::Busy => return queued("a job writes to the project", now + LOOK_AGAIN),
             Failure::Stopped(Stop::Cancelled) => {
                 let message = "The job was cancelled.".to_owned();
                 return Entry::End(Box::new(Finished::cancelled(job, message, learnt)));
@@ -101,7 +113,7 @@ impl Engine {
             Failure::Ended(code, message) => {
                 return Entry::End(Box::new(Finished::failed(job, code, message, learnt)));
             }
-            Failure::Stopped(_) => return queued("handed back by a worker that stopped"),
+            Failure::Stopped(_) => return queued("handed back by a worker that stopped", now),
             Failure::Store(error) if !error.is_transient() => {
                 tracing::error!(%error, "the job failed for a reason of ours");
                 let message = "The job failed for a reason of ours.".to_owned();
@@ -138,6 +150,7 @@ impl Engine {
         }
     }
 
+    /// Gives the time it was written at; nothing when the lease is lost, and then nothing was written.
     async fn write(
         &self,
         job: &Job,
@@ -145,7 +158,7 @@ impl Engine {
         entry: &Entry,
         learnt: &Learnt,
         calls: u64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let mut tx = self.store().begin().await?;
         let now = tx.now().await?;
         let held = match entry {
@@ -158,7 +171,7 @@ impl Engine {
                     error: finished.error.as_ref().map(|(_, message)| message.clone()),
                     planned: None,
                     outcomes: finished.outcomes_json(),
-                    result: finished.result_json(job, calls),
+                    result: finished.result_json(job, calls, now),
                     provider_calls_add: calls as i64,
                     rate_limited_ms_add: 0,
                     progress_done: finished.progress.0,
@@ -189,7 +202,7 @@ impl Engine {
             }
         };
         if !held {
-            return Ok(false);
+            return Ok(None);
         }
         learnt.write(&mut tx, job, now).await?;
         if let Entry::End(finished) = entry {
@@ -198,15 +211,15 @@ impl Engine {
                 .await?;
         }
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(now))
     }
 
     /// The one write of a worker whose lease is gone: a call of ours may have landed after the next
     /// worker looked, so nothing that is remembered of the project can be relied on.
-    async fn suspect(&self, job: &Job) {
+    async fn suspect(&self, project_key: Option<&str>) {
         tracing::warn!("the lease was lost; the project's fingerprints are dropped");
         metrics::counter!("keyway_lease_losses_total").increment(1);
-        let Some(project_key) = &job.project_key else {
+        let Some(project_key) = project_key else {
             return;
         };
         let dropped = async {
@@ -220,7 +233,7 @@ impl Engine {
     }
 
     /// After the commit: wakes the caller, and the project's next job.
-    async fn tell(&self, job: &Job, entry: &Entry) {
+    async fn tell(&self, job: &Job, entry: &Entry, project_key: Option<&str>, at: DateTime<Utc>) {
         if let Entry::End(finished) = entry {
             let state = finished.state.as_str();
             metrics::counter!(
@@ -235,16 +248,12 @@ impl Engine {
         }
         // A job that waits concerns its caller too, who may not want to.
         self.queue().announce(job.id, job.reply_to.as_deref()).await;
+        let Some(key) = project_key else {
+            return;
+        };
         let next = async {
-            let key = match &job.project_key {
-                Some(key) => key.clone(),
-                None => match self.project_key_of(job.id).await? {
-                    Some(key) => key,
-                    None => return Ok(None),
-                },
-            };
-            let mut tx = self.store().begin_read().await?;
-            let next = tx.next_in_project(&key).await?;
+            let mut tx = self.store().begin_read_statement().await?;
+            let next = tx.next_in_project(key, at).await?;
             tx.commit().await?;
             Ok::<_, StoreError>(next)
         };
@@ -254,14 +263,6 @@ impl Engine {
             // The sweeper finds it.
             Err(error) => tracing::debug!(%error, "the project's next job was not looked up"),
         }
-    }
-
-    /// The key that a job took while it ran, when it did not have one before.
-    async fn project_key_of(&self, id: Uuid) -> Result<Option<String>, StoreError> {
-        let mut tx = self.store().begin_read().await?;
-        let job = tx.job_snapshot(id).await?;
-        tx.commit().await?;
-        Ok(job.and_then(|job| job.project_key))
     }
 
     async fn now(&self) -> DateTime<Utc> {

@@ -10,13 +10,17 @@ use keyway_shared::domain::report::{
 };
 use keyway_shared::providers::ProviderError;
 use keyway_shared::secret::Secret;
-use keyway_shared::store::{StoreError, Tx};
+use keyway_shared::store::{StoreError, StoredPlan, Tx};
 use keyway_shared::sync::options::Direction;
+use keyway_shared::sync::saved::SavedPlan;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Learnt;
 use super::learnt::Place;
+
+/// How long a sync may name the plan of a preview.
+const PLAN_VALID: TimeDelta = TimeDelta::minutes(15);
 
 /// How long the trash keeps what a pull deletes.
 const TRASH_DAYS: i64 = 30;
@@ -50,6 +54,8 @@ pub(crate) struct Finished {
     /// Set when everything succeeded: the place, and the vault's revision that it has now.
     pub(crate) synced: Option<(Place, i64)>,
     pub(crate) redeploy: bool,
+    /// What a preview showed, for a sync that is to do exactly that.
+    pub(crate) saved: Option<SavedPlan>,
 }
 
 impl Finished {
@@ -76,6 +82,7 @@ impl Finished {
             answer: Answer::Sync,
             vault: VaultWrites::default(),
             synced: None,
+            saved: None,
         }
     }
 
@@ -90,6 +97,7 @@ impl Finished {
             vault: VaultWrites::default(),
             synced: None,
             redeploy: false,
+            saved: None,
         }
     }
 
@@ -114,6 +122,7 @@ impl Finished {
             },
             vault: VaultWrites::default(),
             synced: None,
+            saved: None,
         }
     }
 
@@ -134,10 +143,14 @@ impl Finished {
         (!self.outcomes.is_empty()).then(|| json!(self.outcomes))
     }
 
-    pub(crate) fn result_json(&self, job: &Job, calls: u64) -> Option<Value> {
+    pub(crate) fn result_json(&self, job: &Job, calls: u64, now: DateTime<Utc>) -> Option<Value> {
         match &self.answer {
             Answer::Sync => Some(json!(self.report(job, calls))),
-            Answer::Preview(report) => Some(json!(report)),
+            Answer::Preview(report) => {
+                let mut report = report.clone();
+                report.plan_expires_at = report.plan_id.map(|_| now + PLAN_VALID);
+                Some(json!(report))
+            }
             Answer::Diff(report) => Some(json!(report)),
             Answer::Status(report) => Some(json!(report)),
             Answer::Nothing => None,
@@ -210,6 +223,23 @@ impl Finished {
             )
             .await?;
         }
+        if let (Answer::Preview(report), Some(saved)) = (&self.answer, &self.saved)
+            && let Some(id) = report.plan_id
+        {
+            tx.insert_plan(&StoredPlan {
+                id,
+                user_id: job.user_id,
+                vault_id: vault,
+                environment_id: environment,
+                connection_id: job.connection_id,
+                request: request.clone(),
+                plan: saved.clone(),
+                created_at: now,
+                expires_at: now + PLAN_VALID,
+                job_id: None,
+            })
+            .await?;
+        }
         if job.kind == JobKind::Sync {
             self.write_activity(tx, job, activity_id, now).await?;
         }
@@ -223,17 +253,17 @@ impl Finished {
         id: Uuid,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let user = tx.find_user(job.user_id).await?;
-        let vault = tx.find_vault_by_id(job.user_id, job.vault_id).await?;
+        let names = tx.activity_names(job.user_id, job.vault_id).await?;
+        let (username, repo_full_name) = names.unwrap_or_default();
         let report = self.report(job, 0);
         tx.insert_activity(&Activity {
             id,
             at,
             action: Deed::SecretsSynced,
             user_id: Some(job.user_id),
-            username: user.map(|user| user.username).unwrap_or_default(),
+            username,
             vault_id: Some(job.vault_id),
-            repo_full_name: vault.map(|access| access.vault.repo_full_name()),
+            repo_full_name,
             platform: Platform::Api,
             ip: None,
             api_key_id: None,

@@ -21,6 +21,8 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Learnt {
     pub(crate) place: Option<Place>,
+    /// The project that a writing job has, also when it was found out only while it ran.
+    pub(crate) project_key: Option<String>,
     /// Values that were read or written, by key.
     pub(crate) fingerprints: BTreeMap<String, Fingerprint>,
     /// Keys of which nothing is known any more.

@@ -3,8 +3,10 @@
 mod finished;
 mod journal;
 mod learnt;
+mod memory;
 mod pull;
 mod push;
+mod refusal;
 mod repair;
 mod scene;
 mod views;

@@ -10,7 +10,7 @@ use keyway_shared::sync::remote::RemoteValue;
 use super::Run;
 use super::finished::{Finished, VaultWrites};
 use super::push::outcomes;
-use super::scene::refused;
+use super::refusal::refused;
 use crate::engine::Failure;
 
 impl Run<'_> {
@@ -18,9 +18,10 @@ impl Run<'_> {
         let scene = self.scene(true).await?;
         let decision = self.decide(&scene);
         if let Some(refusal) = &decision.refusal {
-            return Err(refused(refusal));
+            return Err(refused(refusal, false));
         }
-        let plan = decision.plan;
+        // Everything is written at the end and at once, so that no run has an earlier one's effects.
+        let plan = self.follow(&scene, decision.plan, false)?.plan;
         let rows = scene.view.at(&scene.destination);
         let mut vault = VaultWrites::default();
         let mut applied = Applied::default();

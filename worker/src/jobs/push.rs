@@ -1,36 +1,43 @@
 //! Push: the provider becomes equal to the vault.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use keyway_shared::domain::job::ErrorCode;
 use keyway_shared::domain::report::KeyOutcome;
 use keyway_shared::providers::{
-    Applied, ApplyOptions, Change, ChangeFailure, ProviderError, Receipt,
+    Applied, ApplyOptions, Change, ChangeFailure, ChangeResult, ProviderError, Receipt,
 };
 use keyway_shared::sync::plan::{Action, Plan, Planned, Reason};
 
 use super::finished::{Finished, sentence};
 use super::journal::SqlJournal;
-use super::scene::{Scene, refused};
+use super::refusal::refused;
+use super::scene::Scene;
 use super::{Learnt, Run};
 use crate::engine::Failure;
+use crate::engine::guard::Stop;
 
 impl Run<'_> {
     pub(super) async fn push(&self) -> Result<Finished, Failure> {
         let scene = self.scene(true).await?;
         let decision = self.decide(&scene);
-        if let Some(refusal) = &decision.refusal {
-            return Err(refused(refusal));
-        }
-        let plan = decision.plan;
-        let earlier = self.record(&plan).await?;
+        let recorded = self.recorded().await?;
         self.load_done().await?;
+        if let Some(refusal) = &decision.refusal {
+            return Err(refused(refusal, recorded.is_some()));
+        }
+        let rest = self.follow(&scene, decision.plan, recorded.is_some())?;
+        let plan = rest.plan;
+        let earlier = self.record(recorded, &plan).await?;
         let changes: Vec<Change> = plan
             .keys
             .iter()
             .filter(|planned| planned.action != Action::Skip)
+            .filter(|planned| !rest.changed.contains(&planned.key))
+            // Deletes only when everything before them can succeed.
+            .filter(|planned| planned.action != Action::Delete || rest.changed.is_empty())
             .map(|planned| Change {
                 key: planned.key.clone(),
                 action: planned.action,
@@ -62,6 +69,8 @@ impl Run<'_> {
                 }
             }
         };
+        let mut applied = applied;
+        applied.results.extend(left_alone(&rest.changed, &plan));
         let outcomes = outcomes(&plan, &earlier, &applied, fatal.as_ref());
         let mut finished = Finished::sync(self.job, outcomes, fatal.as_ref());
         if finished.error.is_none() {
@@ -70,29 +79,40 @@ impl Run<'_> {
         Ok(finished)
     }
 
-    /// Records the plan before the first write, and gives the one that was recorded first.
-    pub(super) async fn record(&self, plan: &Plan) -> Result<BTreeMap<String, Planned>, Failure> {
-        let first_run = self.job.run <= 1;
-        if first_run && !plan.writes() {
-            return Ok(BTreeMap::new());
-        }
-        let mut tx = self.engine.store().begin().await?;
-        let report = tx.find_report(self.job.id).await?;
-        let recorded = report.and_then(|report| report.planned);
-        let first: Plan = match recorded {
-            Some(json) => serde_json::from_value(json).unwrap_or_default(),
+    /// Records the plan before the first write, unless an earlier run did, and gives the one that was
+    /// recorded first.
+    async fn record(
+        &self,
+        recorded: Option<Plan>,
+        plan: &Plan,
+    ) -> Result<BTreeMap<String, Planned>, Failure> {
+        let first = match recorded {
+            Some(first) => first,
             None if plan.writes() => {
                 let json = serde_json::json!(plan);
+                let mut tx = self.engine.store().begin_statement().await?;
                 if !tx.record_plan(self.job.id, self.lease_id, &json).await? {
-                    return Err(Failure::Stopped(crate::engine::guard::Stop::LeaseLost));
+                    return Err(Failure::Stopped(Stop::LeaseLost));
                 }
+                tx.commit().await?;
                 plan.clone()
             }
             None => Plan::default(),
         };
-        tx.commit().await?;
         let keyed = first.keys.into_iter().map(|one| (one.key.clone(), one));
         Ok(keyed.collect())
+    }
+
+    /// The plan that an earlier run of this job recorded before its first write.
+    async fn recorded(&self) -> Result<Option<Plan>, Failure> {
+        if self.job.run <= 1 {
+            return Ok(None);
+        }
+        let mut tx = self.engine.store().begin_read_statement().await?;
+        let report = tx.find_report(self.job.id).await?;
+        tx.commit().await?;
+        let recorded = report.and_then(|report| report.planned);
+        Ok(recorded.map(|json| serde_json::from_value(json).unwrap_or_default()))
     }
 
     /// What earlier runs of this job are known to have done.
@@ -194,6 +214,21 @@ impl Run<'_> {
     }
 }
 
+/// Keys of a saved plan that somebody changed after an earlier run of the job had begun.
+fn left_alone(changed: &BTreeSet<String>, plan: &Plan) -> Vec<ChangeResult> {
+    let keys = plan.keys.iter();
+    keys.filter(|planned| changed.contains(&planned.key))
+        .map(|planned| ChangeResult {
+            key: planned.key.clone(),
+            action: planned.action,
+            result: Err(ChangeFailure {
+                code: ErrorCode::Conflict,
+                message: "changed since the preview, and was left alone".to_owned(),
+            }),
+        })
+        .collect()
+}
+
 /// Errors that no later run would be spared.
 const fn is_final(error: &ProviderError) -> bool {
     !error.is_transient() && !matches!(error, ProviderError::Stopped)
@@ -257,7 +292,7 @@ fn failure_of(
     result: Option<Result<(), &ChangeFailure>>,
     fatal: Option<&ProviderError>,
 ) -> Option<(ErrorCode, String)> {
-    if planned.action == Action::Skip {
+    if let (Action::Skip, None) = (planned.action, &result) {
         let hidden = planned.reason == Reason::IncompleteView;
         return hidden.then(|| {
             let message = "the provider showed only a part of its variables".to_owned();

@@ -9,18 +9,15 @@ use super::Run;
 use crate::engine::Failure;
 
 impl Run<'_> {
-    /// Closes every split of the project that is recorded as open: under the authority of whoever
-    /// began it, with the vault's value of now; when that authority is gone, our environment gets
-    /// the shared row's value back, which needs nobody's secrets.
-    pub(super) async fn close_open_splits(
+    /// Closes splits of the project that are recorded as open: under the authority of whoever began
+    /// each, with the vault's value of now; when that authority is gone, our environment gets the
+    /// shared row's value back, which needs nobody's secrets.
+    pub(super) async fn close_splits(
         &self,
         provider: &dyn Provider,
         session: &Session,
-        project_key: &str,
+        open: Vec<SplitRecord>,
     ) -> Result<(), Failure> {
-        let mut tx = self.engine.store().begin_read().await?;
-        let open = tx.open_splits(project_key).await?;
-        tx.commit().await?;
         for record in open {
             let closed = match self.authority_of(&record).await? {
                 Some((credential, value)) => {

@@ -4,20 +4,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use futures::{StreamExt, TryStreamExt};
 use keyway_shared::domain::connection::{Connection, ConnectionStatus, Credential};
 use keyway_shared::domain::job::{ErrorCode, JobKind, project_key};
 use keyway_shared::domain::vault::{Role, VaultSnapshot};
 use keyway_shared::providers::{Provider, ProviderError, Session};
 use keyway_shared::secret::Secret;
+use keyway_shared::store::Tx;
+use keyway_shared::sync::filter::KeyFilter;
 use keyway_shared::sync::options::Direction;
-use keyway_shared::sync::planner::{Decision, Inputs, NameRules, Refusal, plan, unverified};
+use keyway_shared::sync::plan::Plan;
+use keyway_shared::sync::planner::{Decision, Inputs, Rules, plan, unverified};
 use keyway_shared::sync::remote::{Destination, Fingerprint, RemoteValue, RemoteView};
+use keyway_shared::sync::saved::{Remainder, SavedPlan, remainder, save, stale};
+use keyway_shared::sync::warnings::Warning;
 
 use super::Run;
 use super::learnt::Place;
+use super::memory::Memory;
+use super::refusal::{gone, plan_stale};
 use crate::engine::Failure;
 
+/// How long a reader waits for jobs that write to its project.
+const READER_PATIENCE: TimeDelta = TimeDelta::seconds(60);
 /// Single values read at the same time.
 const READS_AT_ONCE: usize = 8;
 
@@ -28,41 +38,49 @@ pub(super) struct Scene {
     pub(super) place: Place,
     pub(super) vault: VaultSnapshot,
     pub(super) view: RemoteView,
+    filter: KeyFilter,
+    /// Why what a reader saw may not be what a sync will find.
+    pub(super) caveats: Vec<Warning>,
     fingerprints: BTreeMap<String, Fingerprint>,
     managed: BTreeSet<String>,
     foreign: BTreeSet<String>,
     /// This pair was synced with success before.
     pub(super) synced_before: bool,
+    /// The plan that the request names.
+    pub(super) saved: Option<SavedPlan>,
 }
 
-/// The slot under which what a pull wrote to the vault is remembered: not the destination's own,
-/// where it would count as written to the provider.
-fn managed_slot(slot: &str, direction: Direction) -> String {
-    match direction {
-        Direction::Push => slot.to_owned(),
-        Direction::Pull => format!("pull:{slot}"),
+fn place(provider: &dyn Provider, destination: &Destination) -> Place {
+    Place {
+        project_key: project_key(
+            provider.descriptor().name,
+            provider.api_origin(),
+            &destination.project_id,
+        ),
+        slot: destination.slot(),
     }
 }
 
 impl Run<'_> {
     /// Looks at both sides. With `values`, remote values that matter and are not known are read.
     pub(super) async fn scene(&self, values: bool) -> Result<Scene, Failure> {
-        let (connection, credential) = self.authorise().await?;
+        let mut tx = self.engine.store().begin_read().await?;
+        let (connection, credential) = self.authorise(&mut tx).await?;
         let provider = self
             .engine
             .context
             .providers
             .get(connection.provider)
             .ok_or_else(|| gone("The connection's provider is not available here."))?;
+        // Most places are known without a call: then one snapshot, taken after the claim, tells it all.
+        let memory = match self.known_place(&*provider) {
+            Some((destination, place)) => Some(self.recall(&mut tx, destination, place).await?),
+            None => None,
+        };
+        tx.commit().await?;
         let session = self.session(credential);
-        match self.look(&*provider, &session, values).await {
-            Ok((destination, place, rest)) => Ok(Scene {
-                provider,
-                session,
-                destination,
-                place,
-                ..rest
-            }),
+        match self.look(&provider, &session, memory, values).await {
+            Ok(scene) => Ok(scene),
             Err(failure) => Err(self.judge(&*provider, &session, failure).await),
         }
     }
@@ -90,9 +108,8 @@ impl Run<'_> {
     }
 
     /// Whoever asked must still be allowed to, at every start.
-    async fn authorise(&self) -> Result<(Connection, Credential), Failure> {
+    async fn authorise(&self, tx: &mut Tx) -> Result<(Connection, Credential), Failure> {
         let job = self.job;
-        let mut tx = self.engine.store().begin_read().await?;
         let access = tx.find_vault_by_id(job.user_id, job.vault_id).await?;
         let environment = tx
             .find_environment_by_id(job.vault_id, job.environment_id)
@@ -100,7 +117,6 @@ impl Run<'_> {
         let connection = tx
             .connection_credential(job.user_id, job.connection_id)
             .await?;
-        tx.commit().await?;
         let writes_vault = job.kind == JobKind::Sync && job.request.direction == Direction::Pull;
         let deletes = job.kind == JobKind::Sync && job.request.allow_delete;
         let needed = if writes_vault || deletes {
@@ -123,26 +139,126 @@ impl Run<'_> {
         Ok((connection, credential))
     }
 
+    /// The destination, when it is known without a call and, where the job writes, the project is
+    /// already this job's.
+    fn known_place(&self, provider: &dyn Provider) -> Option<(Destination, Place)> {
+        let request = &self.job.request;
+        let destination = provider.known_destination(
+            &request.project_id,
+            request.service_id.as_deref(),
+            &request.provider_environment,
+            request.git_branch.as_deref(),
+        )?;
+        let place = place(provider, &destination);
+        let taken = self.job.kind != JobKind::Sync
+            || self.job.project_key.as_ref() == Some(&place.project_key);
+        taken.then_some((destination, place))
+    }
+
     async fn look(
+        &self,
+        provider: &Arc<dyn Provider>,
+        session: &Session,
+        memory: Option<Memory>,
+        values: bool,
+    ) -> Result<Scene, Failure> {
+        let mut memory = if let Some(memory) = memory {
+            memory
+        } else {
+            let (destination, place) = self.resolve(&**provider, session).await?;
+            self.recall_alone(destination, place).await?
+        };
+        let is_writer = self.job.kind == JobKind::Sync;
+        if is_writer && !memory.open_splits.is_empty() {
+            let open = std::mem::take(&mut memory.open_splits);
+            self.close_splits(&**provider, session, open).await?;
+            // What was remembered of their keys is not true any more.
+            memory = self.recall_alone(memory.destination, memory.place).await?;
+        }
+        self.learn(|learnt| learnt.place = Some(memory.place.clone()));
+        let view = if is_writer {
+            provider.list(session, &memory.destination).await?
+        } else {
+            self.view_between_writes(&**provider, session, &mut memory)
+                .await?
+        };
+        let filter = KeyFilter::of(&self.job.request).map_err(|error| {
+            let message = format!("The request's filter cannot be used: it {error}.");
+            Failure::Ended(ErrorCode::Rejected, message)
+        })?;
+        let caveats = memory.caveats();
+        let mut scene = Scene {
+            provider: Arc::clone(provider),
+            session: session.clone(),
+            destination: memory.destination,
+            place: memory.place,
+            vault: memory.vault,
+            view,
+            filter,
+            caveats,
+            fingerprints: memory.fingerprints,
+            managed: memory.managed,
+            foreign: memory.foreign,
+            synced_before: memory.synced_before,
+            saved: memory.saved,
+        };
+        if values {
+            self.read_values(&mut scene).await?;
+        }
+        Ok(scene)
+    }
+
+    /// A list of a moment at which no job of ours was writing to the project: it waits for one that
+    /// does, and looks again when one did meanwhile. Whoever has waited long enough is told instead.
+    async fn view_between_writes(
         &self,
         provider: &dyn Provider,
         session: &Session,
-        values: bool,
-    ) -> Result<(Destination, Place, Scene), Failure> {
+        memory: &mut Memory,
+    ) -> Result<RemoteView, Failure> {
+        let waited = self.engine.context.ambient.now() - self.job.created_at;
+        let is_patient = waited < READER_PATIENCE;
+        if memory.is_written && is_patient {
+            return Err(Failure::Busy);
+        }
+        let view = provider.list(session, &memory.destination).await?;
+        if !memory.is_written {
+            let mut tx = self.engine.store().begin_read_statement().await?;
+            let since = memory.recalled_at;
+            let key = &memory.place.project_key;
+            memory.is_written = tx.was_project_written(key, since).await?;
+            tx.commit().await?;
+            if memory.is_written && is_patient {
+                return Err(Failure::Busy);
+            }
+        }
+        Ok(view)
+    }
+
+    /// Asks the provider for what the request only names. A writing job has the project from here on,
+    /// and what was left half done there is closed whatever becomes of the rest.
+    async fn resolve(
+        &self,
+        provider: &dyn Provider,
+        session: &Session,
+    ) -> Result<(Destination, Place), Failure> {
         let request = &self.job.request;
         let project_id = if provider.is_canonical_project(&request.project_id) {
             request.project_id.clone()
         } else {
             provider.project(session, &request.project_id).await?.id
         };
-        let key = project_key(
-            provider.descriptor().name,
-            provider.api_origin(),
-            &project_id,
-        );
         if self.job.kind == JobKind::Sync {
+            let key = project_key(
+                provider.descriptor().name,
+                provider.api_origin(),
+                &project_id,
+            );
             self.take(&key).await?;
-            self.close_open_splits(provider, session, &key).await?;
+            let mut tx = self.engine.store().begin_read().await?;
+            let open = tx.open_splits(&key).await?;
+            tx.commit().await?;
+            self.close_splits(provider, session, open).await?;
         }
         let destination = provider
             .destination(
@@ -153,20 +269,8 @@ impl Run<'_> {
                 request.git_branch.as_deref(),
             )
             .await?;
-        let place = Place {
-            project_key: key,
-            slot: destination.slot(),
-        };
-        self.learn(|learnt| learnt.place = Some(place.clone()));
-        let mut scene = self
-            .read_vault(provider, session, &destination, &place)
-            .await?;
-        scene.view = provider.list(session, &destination).await?;
-        if values {
-            self.read_values(provider, session, &destination, &mut scene)
-                .await?;
-        }
-        Ok((destination, place, scene))
+        let place = place(provider, &destination);
+        Ok((destination, place))
     }
 
     /// A project that was given by name has its key from here on.
@@ -179,63 +283,21 @@ impl Run<'_> {
             return Err(Failure::Busy);
         }
         tx.commit().await?;
+        self.learn(|learnt| learnt.project_key = Some(key.to_owned()));
         Ok(())
     }
 
-    /// The vault and what we remember of the place, in one snapshot taken after the claim.
-    async fn read_vault(
-        &self,
-        provider: &dyn Provider,
-        session: &Session,
-        destination: &Destination,
-        place: &Place,
-    ) -> Result<Scene, Failure> {
-        let job = self.job;
-        let (environment, key, slot) = (job.environment_id, &place.project_key, &place.slot);
-        let managed_slot = managed_slot(slot, job.request.direction);
-        let mut tx = self.engine.store().begin_read().await?;
-        let vault = tx.read_environment(job.vault_id, environment).await?;
-        let fingerprints = tx.fingerprints(environment, key, slot).await?;
-        let managed = tx.written_keys(environment, key, &managed_slot).await?;
-        let foreign = tx.foreign_keys(key, slot, environment).await?;
-        let synced = tx.last_sync(environment, key, slot, None).await?;
-        tx.commit().await?;
-        let provider = self
-            .engine
-            .context
-            .providers
-            .get(provider.descriptor().name);
-        Ok(Scene {
-            provider: provider.ok_or_else(|| gone("The provider is not available here."))?,
-            session: session.clone(),
-            destination: destination.clone(),
-            place: place.clone(),
-            vault,
-            view: RemoteView::default(),
-            fingerprints: fingerprints
-                .into_iter()
-                .map(|print| (print.key.clone(), print))
-                .collect(),
-            managed,
-            foreign,
-            synced_before: synced.is_some(),
-        })
-    }
-
     /// Reads what no fingerprint answers for, several at a time.
-    async fn read_values(
-        &self,
-        provider: &dyn Provider,
-        session: &Session,
-        destination: &Destination,
-        scene: &mut Scene,
-    ) -> Result<(), Failure> {
+    async fn read_values(&self, scene: &mut Scene) -> Result<(), Failure> {
         let wanted: Vec<(String, String)> = self.with_inputs(scene, |inputs| {
             unverified(inputs)
                 .into_iter()
                 .map(|row| (row.id.clone(), row.key.clone()))
                 .collect()
         });
+        let (provider, session) = (Arc::clone(&scene.provider), scene.session.clone());
+        let destination = scene.destination.clone();
+        let (provider, session, destination) = (&provider, &session, &destination);
         let reads = wanted.into_iter().map(|(id, key)| async move {
             let read = provider.read(session, destination, &id).await?;
             Ok::<_, ProviderError>((id, key, read))
@@ -286,6 +348,7 @@ impl Run<'_> {
         let provider = &scene.provider;
         f(&Inputs {
             request: &self.job.request,
+            filter: &scene.filter,
             automatic: false,
             vault: &scene.vault,
             view: &scene.view,
@@ -294,10 +357,10 @@ impl Run<'_> {
             mac: &|key, value| self.mac(&scene.place, key, value),
             managed: &scene.managed,
             foreign: &scene.foreign,
-            rules: NameRules {
+            rules: Rules {
                 is_reserved: &|key| provider.is_reserved(key),
                 allows: &|key| provider.allows_name(key),
-                max_variables: provider.descriptor().max_variables,
+                limits: provider.descriptor().limits,
             },
         })
     }
@@ -306,42 +369,32 @@ impl Run<'_> {
     pub(super) fn decide(&self, scene: &Scene) -> Decision {
         self.with_inputs(scene, plan)
     }
-}
 
-/// A refusal as the end of a job: nothing was written.
-pub(super) fn refused(refusal: &Refusal) -> Failure {
-    let (code, message) = match refusal {
-        Refusal::VaultCorrupt(keys) => (
-            ErrorCode::VaultCorrupt,
-            format!(
-                "These secrets of the vault cannot be decrypted: {}. Nothing was written.",
-                keys.join(", ")
-            ),
-        ),
-        Refusal::EmptySource => (
-            ErrorCode::EmptySource,
-            "The source has no secrets, and deletion is allowed: that would delete everything. \
-             Confirm with confirmEmptySource. Nothing was written."
-                .to_owned(),
-        ),
-        Refusal::TooManyDeletes { planned, allowed } => (
-            ErrorCode::TooManyDeletes,
-            format!(
-                "An automatic sync would delete {planned} keys, and may delete {allowed}. \
-                 Nothing was written."
-            ),
-        ),
-        Refusal::TooManySecrets { planned, allowed } => (
-            ErrorCode::TooManySecrets,
-            format!(
-                "The target would hold {planned} variables, and takes at most {allowed}. \
-                 Nothing was written."
-            ),
-        ),
-    };
-    Failure::Ended(code, message)
-}
-
-fn gone(message: &str) -> Failure {
-    Failure::Ended(ErrorCode::AuthorityGone, message.to_owned())
+    /// What a sync that names a saved plan does: exactly that, or nothing. A run that `resumes` finds
+    /// effects of an earlier one and does the rest.
+    pub(super) fn follow(
+        &self,
+        scene: &Scene,
+        plan: Plan,
+        resumes: bool,
+    ) -> Result<Remainder, Failure> {
+        let Some(saved) = &scene.saved else {
+            return Ok(Remainder {
+                plan,
+                ..Remainder::default()
+            });
+        };
+        let now = self.with_inputs(scene, |inputs| save(inputs, &plan));
+        if resumes {
+            return Ok(remainder(saved, &plan, &now));
+        }
+        let stale = stale(saved, &now);
+        if stale.is_empty() {
+            return Ok(Remainder {
+                plan,
+                ..Remainder::default()
+            });
+        }
+        Err(plan_stale(&stale))
+    }
 }

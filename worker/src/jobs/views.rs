@@ -6,10 +6,13 @@ use keyway_shared::domain::report::{DiffReport, PreviewReport, StatusReport};
 use keyway_shared::sync::plan::{Action, Reason};
 use keyway_shared::sync::planner::Refusal;
 use keyway_shared::sync::remote::RowOwner;
+use keyway_shared::sync::saved::save;
+use keyway_shared::sync::warnings::warnings;
 
 use super::Run;
 use super::finished::{Answer, Finished};
-use super::scene::{Scene, refused};
+use super::refusal::refused;
+use super::scene::Scene;
 use crate::engine::Failure;
 
 impl Run<'_> {
@@ -19,9 +22,20 @@ impl Run<'_> {
         let scene = self.scene(true).await?;
         let decision = self.decide(&scene);
         if let Some(refusal @ Refusal::VaultCorrupt(_)) = &decision.refusal {
-            return Err(refused(refusal));
+            return Err(refused(refusal, false));
         }
-        let mut report = PreviewReport::default();
+        let (warnings, saved) = self.with_inputs(&scene, |inputs| {
+            let refusal = decision.refusal.as_ref();
+            let saved = refusal.is_none().then(|| save(inputs, &decision.plan));
+            (warnings(inputs, &decision.plan, refusal), saved)
+        });
+        let mut report = PreviewReport {
+            warnings: scene.caveats.iter().cloned().chain(warnings).collect(),
+            plan_id: saved
+                .is_some()
+                .then(|| self.engine.context.ambient.new_id()),
+            ..PreviewReport::default()
+        };
         for planned in decision.plan.keys {
             let list = match planned.action {
                 Action::Create => &mut report.to_create,
@@ -32,7 +46,10 @@ impl Run<'_> {
             list.push(planned.key.clone());
             report.reasons.insert(planned.key, planned.reason);
         }
-        Ok(Finished::view(Answer::Preview(report)))
+        Ok(Finished {
+            saved,
+            ..Finished::view(Answer::Preview(report))
+        })
     }
 
     /// How the two sides differ. Names of the platform are on neither side.
@@ -40,7 +57,7 @@ impl Run<'_> {
         let scene = self.scene(true).await?;
         let decision = self.decide(&scene);
         if let Some(refusal @ Refusal::VaultCorrupt(_)) = &decision.refusal {
-            return Err(refused(refusal));
+            return Err(refused(refusal, false));
         }
         let theirs = self.remote_keys(&scene);
         let is_ours = |key: &str| !scene.provider.is_reserved(key);

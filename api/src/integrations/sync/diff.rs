@@ -4,7 +4,7 @@ use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::job::JobKind;
 use keyway_shared::domain::vault::Role;
-use keyway_shared::sync::options::Direction;
+use keyway_shared::sync::options::{Direction, SyncRequest};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -41,6 +41,10 @@ pub(crate) struct DiffFields {
     provider_environment: String,
     /// A branch that narrows the provider's environment.
     git_branch: Option<String>,
+    /// Whether every value that can be read is read, whatever is remembered of it.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    verify: bool,
 }
 
 impl From<DiffFields> for Selection {
@@ -82,11 +86,15 @@ pub(crate) async fn diff_sync(
     StrictQuery(fields): StrictQuery<DiffFields>,
 ) -> Result<ReadAnswer, ApiError> {
     caller.require(Scope::ReadSecrets)?;
+    let verify = fields.verify;
     let selection = Selection::from(fields);
     selection.check()?;
     let mut tx = state.store.begin().await?;
     let opened = open(&mut tx, &state, &caller, &path, Role::Read, &selection).await?;
-    let request = selection.request(Direction::Push);
+    let request = SyncRequest {
+        verify,
+        ..selection.request(Direction::Push)
+    };
     let pending = accept(tx, &state, &caller, opened, JobKind::Diff, request).await?;
     ReadAnswer::to(&pending, &state, &caller, patience).await
 }

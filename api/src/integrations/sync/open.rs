@@ -10,7 +10,7 @@ use keyway_shared::store::Tx;
 use keyway_shared::sync::options::SyncRequest;
 
 use super::selection::Selection;
-use crate::error::ApiError;
+use crate::error::{ApiError, ConflictCode};
 use crate::extract::{Caller, VaultPath};
 use crate::integrations::outside;
 use crate::jobs::Pending;
@@ -69,7 +69,7 @@ async fn environment(
 /// Accepts the job in the unit of work in which everything was looked up, so that it is accepted
 /// under the rights that hold at that moment.
 pub(super) async fn accept(
-    tx: Tx,
+    mut tx: Tx,
     state: &ApiState,
     caller: &Caller,
     opened: Opened,
@@ -91,7 +91,17 @@ pub(super) async fn accept(
             &request.project_id,
         )
     });
-    Pending::new(state)
+    let pending = Pending::new(state);
+    if let Some(plan_id) = request.plan_id {
+        let now = tx.now().await?;
+        if !tx.use_plan(plan_id, pending.id(), now).await? {
+            return Err(ApiError::Conflict(
+                ConflictCode::PlanStale,
+                "The plan was used, or has expired. Preview again".into(),
+            ));
+        }
+    }
+    pending
         .accept(state, tx, |id, now| NewJob {
             id,
             kind,

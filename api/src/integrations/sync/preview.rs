@@ -5,9 +5,9 @@ use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::job::JobKind;
 use keyway_shared::domain::vault::Role;
 
+use super::fields::SyncFields;
 use super::open::{accept, open};
 use super::report::PreviewBody;
-use super::selection::SyncFields;
 use crate::envelope::Envelope;
 use crate::error::ApiError;
 use crate::extract::{Caller, StrictQuery, VaultPath};
@@ -17,8 +17,9 @@ use crate::state::ApiState;
 
 /// Preview a sync
 ///
-/// What a sync with the same fields would do, key by key; nothing is written. Unknown parameters are
-/// refused. Needs `read:secrets`. When it is not ready in time the answer is 503 with the job's
+/// What a sync with the same fields would do, key by key, and what to know before; nothing is written.
+/// For 15 minutes a sync can name the `planId` to do exactly this; there is none when a sync would be
+/// refused, which the warnings tell. Unknown parameters are refused. Needs `read:secrets`. When it is not ready in time the answer is 503 with the job's
 /// `Location`, or, for callers that send `Prefer`, 202.
 #[utoipa::path(
     get,
@@ -40,6 +41,9 @@ pub(crate) async fn preview_sync(
     patience: Patience,
     StrictQuery(fields): StrictQuery<SyncFields>,
 ) -> Result<ReadAnswer, ApiError> {
+    if fields.plan_id.is_some() {
+        return Err(ApiError::field("planId", "is not a known field"));
+    }
     let (selection, request) = fields.into_parts()?;
     caller.require(Scope::ReadSecrets)?;
     let mut tx = state.store.begin().await?;

@@ -6,6 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::envelope::Timestamp;
+
 /// Counts of a sync.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = SyncStats)]
@@ -92,6 +94,27 @@ pub(crate) struct PreviewBody {
     to_skip: Vec<String>,
     /// Why, for each key.
     reasons: BTreeMap<String, String>,
+    /// What there is to know before it is carried out.
+    warnings: Vec<WarningBody>,
+    /// The plan that a sync can name, to do exactly this. None when a sync would be refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_id: Option<Uuid>,
+    /// Until when a sync with it is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_expires_at: Option<Timestamp>,
+}
+
+/// Something to know before a sync.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Warning)]
+pub(crate) struct WarningBody {
+    /// A stable word.
+    #[schema(example = "near-the-limit")]
+    code: String,
+    /// The same as a sentence.
+    message: String,
+    /// The keys that it is about, sorted; none when it is about all of them.
+    keys: Vec<String>,
 }
 
 /// How the two sides differ. Keys are sorted.

@@ -2,10 +2,13 @@
 
 use axum::extract::State;
 use keyway_shared::domain::job::JobKind;
+use keyway_shared::domain::vault::Role;
+use keyway_shared::store::{StoredPlan, Tx};
+use uuid::Uuid;
 
+use super::fields::SyncFields;
 use super::open::{accept, open};
 use super::report::SyncReportBody;
-use super::selection::SyncFields;
 use super::{role, scopes};
 use crate::envelope::Envelope;
 use crate::error::ApiError;
@@ -43,12 +46,34 @@ pub(crate) async fn run_sync(
     patience: Patience,
     Strict(fields): Strict<SyncFields>,
 ) -> Result<SyncAnswer, ApiError> {
-    let (selection, request) = fields.into_parts()?;
+    let (mut tx, (selection, request)) = match fields.plan_id {
+        None => {
+            let parts = fields.into_parts()?;
+            (state.store.begin().await?, parts)
+        }
+        Some(id) => {
+            let mut tx = state.store.begin().await?;
+            let plan = planned(&mut tx, &caller, &path, id).await?;
+            (tx, fields.into_parts_of(plan)?)
+        }
+    };
     let (direction, allow_delete) = (request.direction, request.allow_delete);
     caller.require_all(&scopes(direction, allow_delete))?;
     let needed = role(direction, allow_delete);
-    let mut tx = state.store.begin().await?;
     let opened = open(&mut tx, &state, &caller, &path, needed, &selection).await?;
     let pending = accept(tx, &state, &caller, opened, JobKind::Sync, request).await?;
     SyncAnswer::to(&pending, &state, &caller, patience).await
+}
+
+/// The plan that the request names: one that was shown to this caller, of this vault.
+async fn planned(
+    tx: &mut Tx,
+    caller: &Caller,
+    path: &VaultPath,
+    id: Uuid,
+) -> Result<StoredPlan, ApiError> {
+    let access = path.open(tx, caller, Role::Read).await?;
+    let plan = tx.find_plan(caller.user.id, id).await?;
+    plan.filter(|plan| plan.vault_id == access.vault.id)
+        .ok_or_else(|| ApiError::not_found("plan"))
 }

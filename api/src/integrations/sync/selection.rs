@@ -2,9 +2,7 @@
 
 use keyway_shared::domain::names::{PROVIDER_REF_RULE, is_provider_ref};
 use keyway_shared::providers::Descriptor;
-use keyway_shared::sync::options::{DeleteScope, Direction, OnConflict, SyncRequest, VariableType};
-use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use keyway_shared::sync::options::{Direction, SyncRequest};
 use uuid::Uuid;
 
 use crate::error::{ApiError, FieldError};
@@ -76,100 +74,4 @@ impl Selection {
 /// `production`, on both sides.
 pub(in crate::integrations) fn production() -> String {
     "production".to_owned()
-}
-
-const fn push() -> Direction {
-    Direction::Push
-}
-
-const fn all() -> DeleteScope {
-    DeleteScope::All
-}
-
-const fn overwrite() -> OnConflict {
-    OnConflict::Overwrite
-}
-
-const fn encrypted() -> VariableType {
-    VariableType::Encrypted
-}
-
-/// What to sync, or what a sync is previewed of.
-#[derive(Debug, Deserialize, ToSchema, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-#[schema(as = SyncRequest)]
-pub(crate) struct SyncFields {
-    /// The connection to use: one of yours.
-    connection_id: Uuid,
-    /// The project's id or name.
-    #[schema(min_length = 1, max_length = 250, example = "prj_xxx")]
-    #[param(min_length = 1, max_length = 250, example = "prj_xxx")]
-    project_id: String,
-    /// The service, for providers that have them.
-    service_id: Option<String>,
-    /// The vault's environment.
-    #[serde(default = "production")]
-    #[schema(default = "production")]
-    #[param(required = false, default = "production")]
-    keyway_environment: String,
-    /// The provider's environment: a built-in name, or a custom environment's slug or id.
-    #[serde(default = "production")]
-    #[schema(default = "production")]
-    #[param(required = false, default = "production")]
-    provider_environment: String,
-    /// A branch that narrows the provider's environment.
-    git_branch: Option<String>,
-    /// Which side is copied from: `push` from the vault, `pull` from the provider.
-    #[serde(default = "push")]
-    #[schema(value_type = String, pattern = "^(push|pull)$", default = "push")]
-    #[param(value_type = String, required = false, pattern = "^(push|pull)$", default = "push")]
-    direction: Direction,
-    /// Whether the target may lose what the source does not have.
-    #[serde(default)]
-    #[param(required = false)]
-    allow_delete: bool,
-    /// What may be deleted: `all`, or what this vault environment wrote before.
-    #[serde(default = "all")]
-    #[schema(value_type = String, pattern = "^(all|managed)$", default = "all")]
-    #[param(value_type = String, required = false, pattern = "^(all|managed)$", default = "all")]
-    delete_scope: DeleteScope,
-    /// What a pull does with a differing value of the vault.
-    #[serde(default = "overwrite")]
-    #[schema(value_type = String, pattern = "^(overwrite|skip)$", default = "overwrite")]
-    #[param(value_type = String, required = false, pattern = "^(overwrite|skip)$", default = "overwrite")]
-    on_conflict: OnConflict,
-    /// Deleting everything because the source is empty is meant.
-    #[serde(default)]
-    #[param(required = false)]
-    confirm_empty_source: bool,
-    /// The type of new rows at a provider that tells them apart.
-    #[serde(default = "encrypted")]
-    #[schema(value_type = String, pattern = "^(encrypted|sensitive)$", default = "encrypted")]
-    #[param(value_type = String, required = false, pattern = "^(encrypted|sensitive)$", default = "encrypted")]
-    variable_type: VariableType,
-}
-
-impl SyncFields {
-    /// What is named and what is asked, checked as far as the request alone tells.
-    pub(super) fn into_parts(self) -> Result<(Selection, SyncRequest), ApiError> {
-        let selection = Selection {
-            connection_id: self.connection_id,
-            project_id: self.project_id,
-            service_id: self.service_id,
-            keyway_environment: self.keyway_environment,
-            provider_environment: self.provider_environment,
-            git_branch: self.git_branch,
-        };
-        selection.check()?;
-        let request = SyncRequest {
-            allow_delete: self.allow_delete,
-            delete_scope: self.delete_scope,
-            on_conflict: self.on_conflict,
-            confirm_empty_source: self.confirm_empty_source,
-            variable_type: self.variable_type,
-            ..selection.request(self.direction)
-        };
-        Ok((selection, request))
-    }
 }

@@ -31,6 +31,7 @@ use super::{
 use crate::ambient::Ambient;
 use crate::domain::connection::{AuthMethod, ProviderAccount, ProviderName};
 use crate::secret::Secret;
+use crate::sync::limits::Limits;
 use crate::sync::remote::{Destination, RemoteValue, RemoteView};
 
 /// What the configuration says of Vercel.
@@ -117,7 +118,12 @@ fn descriptor(oauth: bool) -> Descriptor {
         branch_environment: Some("preview"),
         services: false,
         needs_redeploy: true,
-        max_variables: 1_000,
+        limits: Limits {
+            max_variables: 1_000,
+            deployment_bytes: Some(65_536),
+            edge_bytes: Some(5_120),
+            public_prefixes: reserved::PUBLIC,
+        },
         oauth_settings: &[
             "VERCEL_CLIENT_ID",
             "VERCEL_CLIENT_SECRET",
@@ -169,6 +175,17 @@ impl Provider for Vercel {
 
     async fn project(&self, session: &Session, project: &str) -> Result<Project, ProviderError> {
         projects::one(&self.client, session, project).await
+    }
+
+    fn known_destination(
+        &self,
+        project_id: &str,
+        _service_id: Option<&str>,
+        environment: &str,
+        branch: Option<&str>,
+    ) -> Option<Destination> {
+        self.is_canonical_project(project_id)
+            .then(|| projects::built_in(project_id, environment, branch))?
     }
 
     async fn destination(

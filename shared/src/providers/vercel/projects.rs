@@ -88,6 +88,22 @@ fn linked_repo(link: &Link) -> Option<String> {
     (!owner.is_empty() && !repo.is_empty()).then(|| format!("{owner}/{repo}"))
 }
 
+/// One of the environments that every project has. Only preview can be narrowed to a branch.
+pub(super) fn built_in(
+    project_id: &str,
+    environment: &str,
+    branch: Option<&str>,
+) -> Option<Destination> {
+    let narrows = branch.is_none() || environment == "preview";
+    (BUILT_IN.contains(&environment) && narrows).then(|| Destination {
+        project_id: project_id.to_owned(),
+        service_id: None,
+        scope: environment.to_owned(),
+        custom: false,
+        branch: branch.map(ToOwned::to_owned),
+    })
+}
+
 /// Resolves an environment. Built-in names cost no call.
 pub(super) async fn destination(
     client: &Client,
@@ -103,15 +119,8 @@ pub(super) async fn destination(
             key: None,
         });
     }
-    let resolved = |scope: &str, custom: bool| Destination {
-        project_id: project_id.to_owned(),
-        service_id: None,
-        scope: scope.to_owned(),
-        custom,
-        branch: branch.map(ToOwned::to_owned),
-    };
-    if BUILT_IN.contains(&environment) {
-        return Ok(resolved(environment, false));
+    if let Some(built_in) = built_in(project_id, environment, branch) {
+        return Ok(built_in);
     }
     let custom = client
         .custom_environments(session, project_id)
@@ -124,7 +133,13 @@ pub(super) async fn destination(
         .and_then(|known| known.id.as_deref())
         .filter(|id| is_provider_ref(id))
     {
-        return Ok(resolved(id, true));
+        return Ok(Destination {
+            project_id: project_id.to_owned(),
+            service_id: None,
+            scope: id.to_owned(),
+            custom: true,
+            branch: None,
+        });
     }
     let slugs = custom
         .into_iter()

@@ -20,7 +20,7 @@ const RESERVED: &[&str] = &[
 
 /// Prefixes whose variables a framework shows to browsers. The API refuses to make such a variable
 /// a secret, and the platform injects its own variables under them.
-const PUBLIC: &[&str] = &[
+pub(super) const PUBLIC: &[&str] = &[
     "EXPO_PUBLIC_",
     "GATSBY_",
     "GRIDSOME_",

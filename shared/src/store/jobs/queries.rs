@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -33,6 +34,13 @@ impl TryFrom<ViewRow> for JobView {
             vault_name: format!("{}/{}", row.repo_owner, row.repo_name),
         })
     }
+}
+
+#[derive(sqlx::FromRow)]
+struct AnsweredRow {
+    #[sqlx(flatten)]
+    job: JobRow,
+    result: Option<Json<Value>>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -133,6 +141,23 @@ impl Tx {
         row.map(Job::try_from).transpose()
     }
 
+    /// The same, with what its caller is answered once it has ended. One statement.
+    pub async fn job_with_result(
+        &mut self,
+        id: Uuid,
+    ) -> Result<Option<(Job, Option<Value>)>, StoreError> {
+        let row: Option<AnsweredRow> = on!(self, |conn| sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            ", r.result FROM jobs LEFT JOIN job_reports r ON r.job_id = jobs.id
+             WHERE jobs.id = $1"
+        ))
+        .bind(id)
+        .fetch_optional(conn))?;
+        row.map(|row| Ok((row.job.try_into()?, row.result.map(|json| json.0))))
+            .transpose()
+    }
+
     /// The jobs that [`Tx::find_job`] would give, newest first, and how many there are (the cursor
     /// left out of account).
     pub async fn list_jobs(
@@ -192,12 +217,45 @@ impl Tx {
             .collect()
     }
 
-    /// The job of a project that goes next, if it is due. For the engine.
+    /// Whether a job is writing to the project, or has stopped between two calls and will go on. For
+    /// readers, to whom what is there now would not tell what will be.
+    pub async fn is_project_written(&mut self, project_key: &str) -> Result<bool, StoreError> {
+        Ok(on!(self, |conn| sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE project_key = $1 AND state = 'running')
+                 OR EXISTS (SELECT 1 FROM project_splits s JOIN jobs j ON j.id = s.job_id
+                     WHERE s.project_key = $1 AND s.closed_at IS NULL
+                         AND j.state IN ('queued', 'running', 'waiting'))"
+        )
+        .bind(project_key)
+        .fetch_one(conn))?)
+    }
+
+    /// Whether a job that writes to the project ran at any time since; one that was handed back
+    /// shortly before counts as well. One statement.
+    pub async fn was_project_written(
+        &mut self,
+        project_key: &str,
+        since: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        Ok(on!(self, |conn| sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE project_key = $1 AND state = 'running')
+                 OR EXISTS (SELECT 1 FROM jobs WHERE project_key = $1 AND finished_at >= $2)
+                 OR EXISTS (SELECT 1 FROM jobs WHERE project_key = $1
+                     AND state IN ('queued', 'waiting') AND claimed_at >= $3)"
+        )
+        .bind(project_key)
+        .bind(since)
+        // A claim bears a time from before it became visible.
+        .bind(since - Duration::from_secs(1))
+        .fetch_one(conn))?)
+    }
+
+    /// The job of a project that goes next, if it is due at `now`. For the engine. One statement.
     pub async fn next_in_project(
         &mut self,
         project_key: &str,
+        now: DateTime<Utc>,
     ) -> Result<Option<(Uuid, JobClass)>, StoreError> {
-        let now = self.now().await?;
         let row: Option<(Uuid, String)> = on!(self, |conn| sqlx::query_as(
             "SELECT id, class FROM jobs
              WHERE project_key = $1 AND state IN ('queued', 'waiting') AND due_at <= $2

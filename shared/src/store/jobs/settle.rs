@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::QueryBuilder;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Handback, Settlement};
@@ -95,26 +95,20 @@ impl Tx {
     }
 
     /// Records the first plan of a job; a later one is not recorded. False when the lease is lost.
+    /// One statement.
     pub async fn record_plan(
         &mut self,
         id: Uuid,
         lease_id: Uuid,
         planned: &Value,
     ) -> Result<bool, StoreError> {
-        let dialect = self.dialect();
-        // Locked: whoever would take the job over waits until the plan is recorded.
-        let held: Option<Uuid> = on!(self, |conn| async {
-            let mut query = QueryBuilder::new("SELECT id FROM jobs WHERE state = 'running'");
-            query.push(" AND id = ").push_bind(id);
-            query.push(" AND lease_id = ").push_bind(lease_id);
-            query.push(" ").push(dialect.for_update);
-            query.build_query_scalar().fetch_optional(conn).await
-        })?;
-        if held.is_none() {
-            return Ok(false);
-        }
-        self.write_report(id, Some(planned), None, None).await?;
-        Ok(true)
+        let statement = self.dialect().record_plan;
+        let rows = changed!(self, |conn| sqlx::query(statement)
+            .bind(id)
+            .bind(lease_id)
+            .bind(Json(planned))
+            .execute(conn))?;
+        Ok(rows == 1)
     }
 
     /// Ends what waits on a connection that goes away, and asks what runs to stop. Gives the jobs that

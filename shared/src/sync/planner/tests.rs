@@ -1,3 +1,6 @@
+mod saved;
+mod warnings;
+
 use super::*;
 use crate::sync::options::SyncRequest;
 
@@ -10,7 +13,7 @@ struct World {
     fingerprints: BTreeMap<String, Fingerprint>,
     managed: BTreeSet<String>,
     foreign: BTreeSet<String>,
-    max_variables: usize,
+    limits: Limits,
 }
 
 fn destination() -> Destination {
@@ -24,11 +27,8 @@ fn destination() -> Destination {
 }
 
 fn mac(key: &str, value: &Secret) -> [u8; 32] {
-    let mut mac = [0; 32];
-    for (at, byte) in key.bytes().chain(value.expose().bytes()).enumerate() {
-        mac[at % 32] = byte;
-    }
-    mac
+    use sha2::{Digest, Sha256};
+    Sha256::digest(format!("{key}={}", value.expose())).into()
 }
 
 fn row(key: &str, value: RemoteValue) -> RemoteRow {
@@ -58,7 +58,12 @@ impl World {
             fingerprints: BTreeMap::new(),
             managed: BTreeSet::new(),
             foreign: BTreeSet::new(),
-            max_variables: 1000,
+            limits: Limits {
+                max_variables: 1000,
+                deployment_bytes: Some(65_536),
+                edge_bytes: Some(5_120),
+                public_prefixes: &["NEXT_PUBLIC_"],
+            },
         }
     }
 
@@ -94,8 +99,10 @@ impl World {
         let is_reserved = |key: &str| key.starts_with("VERCEL_") || key == "TZ";
         let allows = |key: &str| names::is_secret_name(key);
         let destination = destination();
+        let filter = KeyFilter::of(&self.request).unwrap();
         f(&Inputs {
             request: &self.request,
+            filter: &filter,
             automatic: self.automatic,
             vault: &self.vault,
             view: &self.view,
@@ -104,10 +111,10 @@ impl World {
             mac: &mac,
             managed: &self.managed,
             foreign: &self.foreign,
-            rules: NameRules {
+            rules: Rules {
                 is_reserved: &is_reserved,
                 allows: &allows,
-                max_variables: self.max_variables,
+                limits: self.limits,
             },
         })
     }
@@ -387,12 +394,77 @@ fn a_destination_that_would_overflow_is_refused() {
         .vault("A", "1")
         .vault("B", "1")
         .remote(row("C", known("1")));
-    world.max_variables = 2;
+    world.limits.max_variables = 2;
     assert_eq!(
         world.refusal(),
         Some(Refusal::TooManySecrets {
             planned: 3,
             allowed: 2
         })
+    );
+}
+
+#[test]
+fn what_a_filter_leaves_out_is_on_neither_side() {
+    let mut world = World::new(Direction::Push)
+        .vault("APP_KEEP", "1")
+        .vault("APP_NEW", "1")
+        .vault("OTHER", "1")
+        .remote(row("APP_GONE", known("1")))
+        .remote(row("APP_OLD_GONE", known("1")))
+        .remote(row("APP_KEEP", RemoteValue::Unread))
+        .remote(row("OTHER", RemoteValue::Unread))
+        .remote(row("OTHER_GONE", known("1")))
+        .delete();
+    world.request.prefix = Some("APP_".into());
+    world.request.exclude = Some(vec!["*_OLD_*".into()]);
+    assert_eq!(
+        world.plan(),
+        [
+            "APP_GONE delete extra",
+            "APP_KEEP update unverifiable",
+            "APP_NEW create missing",
+        ]
+    );
+    assert_eq!(world.reads(), ["APP_KEEP"]);
+    // A damaged row that does not take part stands in nobody's way.
+    world.vault.corrupt.push("BROKEN".into());
+    assert_eq!(world.refusal(), None);
+    // The source is what is left of it.
+    world.request.prefix = None;
+    world.request.include = Some(vec!["NOTHING_*".into()]);
+    assert_eq!(world.refusal(), Some(Refusal::EmptySource));
+    world.request.direction = Direction::Pull;
+    assert_eq!(world.refusal(), Some(Refusal::EmptySource));
+    // What does not take part still counts where the target is full.
+    world.request.direction = Direction::Push;
+    world.request.include = Some(vec!["APP_NEW".into()]);
+    world.limits.max_variables = 5;
+    assert_eq!(
+        world.refusal(),
+        Some(Refusal::TooManySecrets {
+            planned: 6,
+            allowed: 5
+        })
+    );
+}
+
+#[test]
+fn verifying_trusts_only_what_cannot_be_read() {
+    let mut world = World::new(Direction::Push)
+        .vault("READABLE", "1")
+        .vault("SECRET", "1")
+        .remote(row("READABLE", RemoteValue::Unread))
+        .remote(row("SECRET", RemoteValue::Unreadable))
+        .fingerprint("READABLE", "1", "1")
+        .fingerprint("SECRET", "1", "1");
+    assert!(world.reads().is_empty());
+    world.request.verify = true;
+    assert_eq!(world.reads(), ["READABLE"]);
+    // Read, it turns out to be another value behind the same stamp.
+    world.view.rows[0].value = known("2");
+    assert_eq!(
+        world.plan(),
+        ["READABLE update changed", "SECRET skip unchanged"]
     );
 }
