@@ -63,7 +63,7 @@ impl Program {
                 program.read(&lines);
             }
             Form::Production => {
-                let database = Database::create(Profile::Production).await;
+                let database = Database::create_empty(Profile::Production).await;
                 let prefix = format!("kwbench:{}:", Ambient::system().new_id());
                 program.environment = vec![
                     ("DATABASE_URL".into(), database.url().to_owned()),

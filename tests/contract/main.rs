@@ -25,7 +25,8 @@ macro_rules! behaviours {
             $(mod $module {
                 $(#[tokio::test]
                 async fn $name() {
-                    let world = crate::world::World::new(keyway_shared::store::Backend::Sqlite).await;
+                    let world =
+                        crate::world::World::new(keyway_tests::database::Profile::Embedded).await;
                     crate::$module::$name(&world).await;
                     world.close().await;
                 })+
@@ -35,7 +36,8 @@ macro_rules! behaviours {
             $(mod $module {
                 $(#[tokio::test]
                 async fn $name() {
-                    let world = crate::world::World::new(keyway_shared::store::Backend::Postgres).await;
+                    let world =
+                        crate::world::World::new(keyway_tests::database::Profile::Production).await;
                     crate::$module::$name(&world).await;
                     world.close().await;
                 })+

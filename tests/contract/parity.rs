@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyway_shared::store::Backend;
+use keyway_tests::database::Profile;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use crate::world::World;
@@ -125,8 +125,8 @@ async fn sqlite(connection: &mut SqliteConnection) -> Schema {
 
 #[tokio::test]
 async fn both_schemas_have_the_same_tables_columns_and_constraints() {
-    let big = World::new(Backend::Postgres).await;
-    let small = World::new(Backend::Sqlite).await;
+    let big = World::new(Profile::Production).await;
+    let small = World::new(Profile::Embedded).await;
     let mut pg = PgConnection::connect(big.database.url()).await.unwrap();
     let mut lite = SqliteConnection::connect(small.database.url())
         .await

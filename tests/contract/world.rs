@@ -15,7 +15,7 @@ use keyway_shared::entropy::SeededEntropy;
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{Backend, Claim, Store, Tx};
 use keyway_shared::sync::options::{DeleteScope, Direction, SyncRequest};
-use keyway_tests::template::TestDatabase;
+use keyway_tests::database::{Database, Profile};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) ambient: Ambient,
-    pub(crate) database: TestDatabase,
+    pub(crate) database: Database,
 }
 
 /// A vault with one member, one connection and two environments.
@@ -39,11 +39,11 @@ pub(crate) struct Place {
 }
 
 impl World {
-    pub(crate) async fn new(backend: Backend) -> Self {
-        let database = TestDatabase::create(backend).await.unwrap();
+    pub(crate) async fn new(profile: Profile) -> Self {
+        let database = Database::create(profile).await;
         let clock = Arc::new(ManualClock::new(start()));
         let ambient = Ambient::new(clock.clone(), Arc::new(SeededEntropy::new(7)));
-        let store = database.open(ambient.clone()).await.unwrap();
+        let store = database.open(ambient.clone()).await.with_manual_time();
         Self {
             store,
             clock,

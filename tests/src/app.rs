@@ -76,12 +76,14 @@ impl AppBuilder {
             manual.clone()
         };
         let ambient = Ambient::new(clock, Arc::new(SystemEntropy));
-        let database = Database::create(self.profile).await;
-        let mut store = if self.migrate {
-            database.open(ambient.clone()).await
+        let (database, mut store);
+        if self.migrate {
+            database = Database::create(self.profile).await;
+            store = database.open(ambient.clone()).await;
         } else {
-            database.open_bare(ambient.clone()).await
-        };
+            database = Database::create_empty(self.profile).await;
+            store = database.open_bare(ambient.clone()).await;
+        }
         if !self.system_time {
             store = store.with_manual_time();
         }

@@ -1,11 +1,26 @@
-//! A database of its own for each test.
+//! A database of its own for each test, of either kind.
+//!
+//! SQLite: a file in a folder of its own. Postgres: a copy of a template that the first test to need
+//! it migrates; `TEST_DATABASE_URL` names the server (default: the local one) and a role that may
+//! create databases. A server that cannot be reached fails the test: nothing is ever skipped.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::store::{Store, StoreOptions};
-use sqlx::{Connection, Executor};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tempfile::TempDir;
+
+/// The key ring of the tests. Its key protects nothing.
+pub const TEST_RING: &str = "test:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+const DEFAULT_SERVER: &str = "postgres://postgres@127.0.0.1:5432/postgres";
+/// Test processes create databases one after another.
+const LOCK: i64 = 0x6b77_7465_7374;
 
 /// The two ways of running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +36,8 @@ pub fn redis_url() -> String {
     environment("TEST_REDIS_URL").unwrap_or_else(|| "redis://127.0.0.1:6379".to_owned())
 }
 
-fn postgres_url() -> String {
-    environment("TEST_DATABASE_URL")
-        .unwrap_or_else(|| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
+fn server_url() -> String {
+    environment("TEST_DATABASE_URL").unwrap_or_else(|| DEFAULT_SERVER.to_owned())
 }
 
 #[expect(
@@ -34,54 +48,54 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A fresh database; gone with this.
+/// A database that goes away with this value.
 #[derive(Debug)]
 pub struct Database {
     url: String,
-    name: Option<String>,
-    _folder: Option<tempfile::TempDir>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Sqlite { _folder: TempDir },
+    Postgres { server: String, name: String },
 }
 
 impl Database {
-    /// Creates it.
+    /// Creates one. An SQLite file is not there yet; a Postgres database has its schema.
     ///
     /// # Panics
     /// When the server cannot be reached: a profile is never left out.
     pub async fn create(profile: Profile) -> Self {
         match profile {
-            Profile::Embedded => {
-                let folder = tempfile::tempdir().expect("a temporary folder");
-                Self {
-                    url: format!("sqlite://{}/keyway.db", folder.path().display()),
-                    name: None,
-                    _folder: Some(folder),
-                }
-            }
-            Profile::Production => {
-                let server = postgres_url();
-                let name = format!("kwtest_{}", Ambient::system().new_id().simple());
-                let mut admin = sqlx::PgConnection::connect(&server).await.expect(
-                    "Postgres answers at TEST_DATABASE_URL: start the tests with tests/run",
-                );
-                admin
-                    .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-                    .await
-                    .expect("databases may be created");
-                let base = server
-                    .rsplit_once('/')
-                    .map_or(server.as_str(), |(base, _)| base);
-                Self {
-                    url: format!("{base}/{name}"),
-                    name: Some(name),
-                    _folder: None,
-                }
-            }
+            Profile::Embedded => Self::sqlite(),
+            Profile::Production => Self::postgres(true).await.expect("a database"),
+        }
+    }
+
+    /// Creates one without a schema.
+    ///
+    /// # Panics
+    /// When the server cannot be reached: a profile is never left out.
+    pub async fn create_empty(profile: Profile) -> Self {
+        match profile {
+            Profile::Embedded => Self::sqlite(),
+            Profile::Production => Self::postgres(false).await.expect("a database"),
         }
     }
 
     /// Its address.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What [`Store::connect`] needs.
+    pub fn options(&self) -> StoreOptions {
+        StoreOptions {
+            url: self.url.clone(),
+            max_connections: 10,
+            acquire_timeout: Duration::from_secs(30),
+        }
     }
 
     /// Opens it, with the schema in place.
@@ -99,38 +113,155 @@ impl Database {
     /// # Panics
     /// When that does not work.
     pub async fn open_bare(&self, ambient: Ambient) -> Store {
-        let ring = KeyRing::parse(&format!("test:{}", "5a".repeat(32))).expect("a ring");
-        let options = StoreOptions {
-            url: self.url.clone(),
-            max_connections: 10,
-            acquire_timeout: Duration::from_secs(10),
-        };
-        Store::connect(&options, ring, ambient)
+        Store::connect(&self.options(), ring(), ambient)
             .await
             .expect("opens")
+    }
+
+    fn sqlite() -> Self {
+        let folder = TempDir::with_prefix("keyway-test-").expect("a temporary folder");
+        Self {
+            url: format!("sqlite://{}", folder.path().join("keyway.db").display()),
+            kind: Kind::Sqlite { _folder: folder },
+        }
+    }
+
+    async fn postgres(migrated: bool) -> Result<Self> {
+        let server = server_url();
+        let mut admin = PgConnection::connect(&server)
+            .await
+            .context("no PostgreSQL at TEST_DATABASE_URL: start the tests with tests/run")?;
+        sqlx::query("SELECT pg_advisory_lock($1)")
+            .bind(LOCK)
+            .execute(&mut admin)
+            .await?;
+        let template = if migrated {
+            format!("TEMPLATE {}", ensure_template(&mut admin, &server).await?)
+        } else {
+            String::new()
+        };
+        let stamp: i64 = sqlx::query_scalar(
+            "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)",
+        )
+        .fetch_one(&mut admin)
+        .await?;
+        let name = format!("keyway_test_db_{stamp}_{}", std::process::id());
+        run(&mut admin, format!("CREATE DATABASE {name} {template}")).await?;
+        sweep(&mut admin, stamp).await?;
+        // Closing the session gives the lock back.
+        admin.close().await?;
+        Ok(Self {
+            url: with_database(&server, &name)?,
+            kind: Kind::Postgres { server, name },
+        })
     }
 }
 
 impl Drop for Database {
+    /// On a thread of its own with a runtime of its own: the test's may be gone or be in the middle
+    /// of a panic. What a killed test leaves is swept later.
     fn drop(&mut self) {
-        let Some(name) = self.name.take() else { return };
-        let server = postgres_url();
-        // A runtime of its own: the test's may be gone or be in the middle of a panic.
+        let Kind::Postgres { server, name } = &self.kind else {
+            return;
+        };
+        let (server, name) = (server.clone(), name.clone());
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
             runtime.block_on(async {
-                let mut admin = sqlx::PgConnection::connect(&server).await?;
-                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                admin.execute(sqlx::AssertSqlSafe(drop)).await?;
-                Ok::<_, anyhow::Error>(())
+                let mut admin = PgConnection::connect(&server).await?;
+                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                run(&mut admin, sql).await?;
+                admin.close().await?;
+                anyhow::Ok(())
             })
         });
         if !matches!(dropped.join(), Ok(Ok(()))) {
             tracing::warn!("a test database was left behind");
         }
     }
+}
+
+fn ring() -> KeyRing {
+    KeyRing::parse(TEST_RING).expect("a ring")
+}
+
+/// The template of these migrations, made under another name first: a test that is killed while it
+/// migrates leaves nothing that looks ready.
+async fn ensure_template(admin: &mut PgConnection, server: &str) -> Result<String> {
+    let name = format!("keyway_test_template_{:016x}", hash_of_migrations()?);
+    let ready: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
+            .bind(&name)
+            .fetch_one(&mut *admin)
+            .await?;
+    if ready {
+        return Ok(name);
+    }
+    let building = format!("{name}_building");
+    run(
+        admin,
+        format!("DROP DATABASE IF EXISTS {building} WITH (FORCE)"),
+    )
+    .await?;
+    run(admin, format!("CREATE DATABASE {building}")).await?;
+    let options = StoreOptions {
+        url: with_database(server, &building)?,
+        max_connections: 1,
+        acquire_timeout: Duration::from_secs(30),
+    };
+    let store = Store::connect(&options, ring(), Ambient::system()).await?;
+    store.migrate().await?;
+    store.close().await;
+    run(admin, format!("ALTER DATABASE {building} RENAME TO {name}")).await?;
+    Ok(name)
+}
+
+fn hash_of_migrations() -> Result<u64> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/postgres");
+    let mut files = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.file_name().hash(&mut hasher);
+        std::fs::read(&file)?.hash(&mut hasher);
+    }
+    Ok(hasher.finish())
+}
+
+/// Drops what tests that were killed an hour ago or earlier have left.
+async fn sweep(admin: &mut PgConnection, stamp: i64) -> Result<()> {
+    const HOUR_MICROS: i64 = 3_600_000_000;
+    let names: Vec<String> = sqlx::query_scalar(
+        r"SELECT datname FROM pg_database WHERE datname LIKE 'keyway\_test\_db\_%'",
+    )
+    .fetch_all(&mut *admin)
+    .await?;
+    for name in names {
+        let made = name.split('_').nth(3).and_then(|made| made.parse().ok());
+        if made.is_some_and(|made: i64| stamp - made > HOUR_MICROS) {
+            run(
+                admin,
+                format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            )
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+fn with_database(server: &str, name: &str) -> Result<String> {
+    let mut url = reqwest::Url::parse(server)?;
+    url.set_path(name);
+    Ok(url.into())
+}
+
+async fn run(admin: &mut PgConnection, sql: String) -> Result<()> {
+    admin.execute(AssertSqlSafe(sql)).await?;
+    Ok(())
 }
 
 /// Expands each behaviour to one test for each profile.

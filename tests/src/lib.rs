@@ -7,4 +7,3 @@
 pub mod app;
 pub mod client;
 pub mod database;
-pub mod template;

@@ -33,7 +33,7 @@ async fn a_killed_serve_finishes_the_sync_after_its_restart() {
 async fn another_worker_finishes_the_sync_of_a_killed_one() {
     let vercel = Vercel::start(Preset::LivedIn).await.unwrap();
     let home = Home::new();
-    let database = Database::create(Profile::Production).await;
+    let database = Database::create_empty(Profile::Production).await;
     let (provider, redis) = (vercel.url(), redis_url());
     let keys = hex_key("k1", "ab");
     let prefix = format!("kwcrash:{}:", database.url().rsplit('/').next().unwrap());
