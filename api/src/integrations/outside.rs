@@ -88,9 +88,7 @@ pub(super) fn failure(error: &ProviderError, now: DateTime<Utc>) -> ApiError {
     };
     let text = match error {
         ProviderError::Invalid { message, .. } => Some(message.clone()),
-        ProviderError::UnknownEnvironment { known } => {
-            Some(format!("The project has: {}.", known.join(", ")))
-        }
+        ProviderError::UnknownEnvironment { .. } => Some(error.to_string()),
         _ => None,
     };
     refuse(error.code(), text, retry_after)

@@ -21,12 +21,13 @@ pub(crate) fn refuse(code: ErrorCode, text: Option<String>, retry_after: Option<
         ErrorCode::AuthorityGone => ApiError::NotFound(or(
             "The vault, its environment, the connection or the right to use them is gone",
         )),
-        ErrorCode::UnknownEnvironment => ApiError::field(
-            "providerEnvironment",
-            format!("is not an environment of the project. {}", or(""))
-                .trim_end()
-                .to_owned(),
-        ),
+        ErrorCode::UnknownEnvironment => {
+            const FIELD: &str = "providerEnvironment";
+            let text = or("must be one of the project's environments");
+            // The sentence names the field, and so does the answer.
+            let rest = text.strip_prefix(FIELD).unwrap_or(&text).trim_start();
+            ApiError::field(FIELD, rest.trim_end_matches('.').to_owned())
+        }
         ErrorCode::ReconnectRequired => ApiError::Conflict(
             ConflictCode::ReconnectRequired,
             "The provider no longer accepts this connection's credential. Connect again.".into(),

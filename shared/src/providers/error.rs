@@ -36,8 +36,9 @@ pub enum ProviderError {
         /// The key it is about, when it is about one.
         key: Option<String>,
     },
-    /// The provider has no environment of that name.
-    #[error("unknown environment; known are: {}", known.join(", "))]
+    /// The provider has no environment of that name. The only text of this that people see, in an
+    /// answer, a job and a log alike.
+    #[error("providerEnvironment must be one of the project's environments: {}", known.join(", "))]
     UnknownEnvironment {
         /// The names that would have done.
         known: Vec<String>,

@@ -87,8 +87,23 @@ async fn failures_have_their_answers(profile: Profile) {
     let unknown = me
         .post(SYNC, with("providerEnvironment", json!("prod")))
         .await;
+    let known = "must be one of the project's environments: production, preview, development, \
+                 staging";
     unknown.refuses(&["providerEnvironment"]);
-    assert!(unknown.text.contains("staging"), "{}", unknown.text);
+    assert_eq!(unknown.json["errors"][0]["message"], known);
+    assert_eq!(
+        unknown.json["detail"],
+        format!("providerEnvironment {known}")
+    );
+    let jobs = me.get("/v1/integrations/jobs?limit=1").await.data(200);
+    assert_eq!(jobs[0]["error"], format!("providerEnvironment {known}."));
+    let link = me
+        .post(
+            &format!("{SYNC}/link"),
+            with("providerEnvironment", json!("prod")),
+        )
+        .await;
+    assert_eq!(link.json["errors"], unknown.json["errors"]);
     let mut empty = with("allowDelete", json!(true));
     empty["keywayEnvironment"] = json!("development");
     me.post(SYNC, empty).await.problem(409, "empty-source");

@@ -298,10 +298,7 @@ pub(crate) fn sentence(error: &ProviderError) -> String {
                 .to_owned()
         }
         ProviderError::Invalid { message, code, .. } => format!("{message} ({code})."),
-        ProviderError::UnknownEnvironment { known } => format!(
-            "The project has no such environment. Known are: {}.",
-            known.join(", ")
-        ),
+        ProviderError::UnknownEnvironment { .. } => format!("{error}."),
         ProviderError::RateLimited { .. } => "The provider limits requests.".to_owned(),
         ProviderError::Conflict => {
             "Another change was in the way at the provider, again and again.".to_owned()
