@@ -63,6 +63,24 @@ pub(crate) async fn connect(
     keys: &Secret,
     ambient: &Ambient,
 ) -> Outcome<Store> {
+    open(database, keys, ambient, false).await
+}
+
+/// The same, for looking only.
+pub(crate) async fn inspect(
+    database: &Database,
+    keys: &Secret,
+    ambient: &Ambient,
+) -> Outcome<Store> {
+    open(database, keys, ambient, true).await
+}
+
+async fn open(
+    database: &Database,
+    keys: &Secret,
+    ambient: &Ambient,
+    read_only: bool,
+) -> Outcome<Store> {
     let options = StoreOptions {
         url: database.url.secret().expose().to_owned(),
         max_connections: if database.url.is_sqlite() {
@@ -71,6 +89,7 @@ pub(crate) async fn connect(
             database.connections
         },
         acquire_timeout: ACQUIRE,
+        read_only,
     };
     let attempt = || async {
         let ring = KeyRing::parse(keys.expose())?;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod crash;
+mod keys;
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::store::{Store, StoreOptions};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 /// The key ring of the tests. Its key protects nothing.
@@ -95,6 +95,7 @@ impl Database {
             url: self.url.clone(),
             max_connections: 10,
             acquire_timeout: Duration::from_secs(30),
+            read_only: false,
         }
     }
 
@@ -116,6 +117,53 @@ impl Database {
         Store::connect(&self.options(), ring(), ambient)
             .await
             .expect("opens")
+    }
+
+    /// Changes it past the program.
+    ///
+    /// # Panics
+    /// When it cannot be done.
+    pub async fn execute(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.kind {
+            Kind::Sqlite { .. } => {
+                let mut connection = self.sqlite_connection().await;
+                connection.execute(sql).await.expect("a statement");
+                connection.close().await.expect("closes");
+            }
+            Kind::Postgres { .. } => {
+                let mut connection = self.postgres_connection().await;
+                connection.execute(sql).await.expect("a statement");
+                connection.close().await.expect("closes");
+            }
+        }
+    }
+
+    /// Looks up one number in it past the program.
+    ///
+    /// # Panics
+    /// When it cannot be done.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.kind {
+            Kind::Sqlite { .. } => {
+                let mut connection = self.sqlite_connection().await;
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await
+            }
+            Kind::Postgres { .. } => {
+                let mut connection = self.postgres_connection().await;
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await
+            }
+        }
+        .expect("a number")
+    }
+
+    async fn sqlite_connection(&self) -> SqliteConnection {
+        SqliteConnection::connect(&self.url).await.expect("opens")
+    }
+
+    async fn postgres_connection(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.expect("opens")
     }
 
     fn sqlite() -> Self {
@@ -210,6 +258,7 @@ async fn ensure_template(admin: &mut PgConnection, server: &str) -> Result<Strin
         url: with_database(server, &building)?,
         max_connections: 1,
         acquire_timeout: Duration::from_secs(30),
+        read_only: false,
     };
     let store = Store::connect(&options, ring(), Ambient::system()).await?;
     store.migrate().await?;

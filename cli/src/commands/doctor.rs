@@ -245,7 +245,7 @@ async fn check_database(
         startup_timeout: database.startup_timeout.min(PATIENCE),
         ..database.clone()
     };
-    let store = match compose::connect(&impatient, &keys, ambient).await {
+    let store = match compose::inspect(&impatient, &keys, ambient).await {
         Ok(store) => store,
         Err(failure) => {
             checks.push(Check::fail(
@@ -264,12 +264,15 @@ async fn check_database(
             ));
             checks.push(check_keys(&store).await);
         }
-        Ok(pending) => checks.push(Check::not_ok(
-            Level::Warn,
-            NAME,
-            format!("{shown} answers, {} migration(s) pending", pending.len()),
-            "run `keyway migrate` (`keyway serve` does it by itself)",
-        )),
+        Ok(pending) => {
+            checks.push(Check::not_ok(
+                Level::Warn,
+                NAME,
+                format!("{shown} answers, {} migration(s) pending", pending.len()),
+                "run `keyway migrate` (`keyway serve` does it by itself)",
+            ));
+            checks.push(check_keys(&store).await);
+        }
         Err(error) => checks.push(Check::fail(
             NAME,
             error.to_string(),
@@ -281,8 +284,12 @@ async fn check_database(
 
 async fn check_keys(store: &Store) -> Check {
     const NAME: &str = "decryption";
-    match store.unlock().await {
-        Ok(_) => Check::ok(NAME, "the encryption keys open this database"),
+    match store.check_keys().await {
+        Ok(true) => Check::ok(NAME, "the encryption keys open this database"),
+        Ok(false) => Check::ok(
+            NAME,
+            "nothing is encrypted yet: the first start begins with the keys it is given",
+        ),
         Err(error @ (StoreError::WrongKey { .. } | StoreError::UnknownKey { .. })) => Check::fail(
             NAME,
             error.to_string(),

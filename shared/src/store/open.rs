@@ -7,12 +7,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Connection, Executor};
 
 use super::tx::{Conn, Context, PostgresUnit};
 use super::{StoreError, Tx};
@@ -46,6 +46,8 @@ pub struct StoreOptions {
     pub max_connections: u32,
     /// How long a unit of work waits for one.
     pub acquire_timeout: Duration,
+    /// Nothing can be written, and a file that is not there is not made.
+    pub read_only: bool,
 }
 
 impl fmt::Debug for StoreOptions {
@@ -54,6 +56,7 @@ impl fmt::Debug for StoreOptions {
             .field("url", &"…")
             .field("max_connections", &self.max_connections)
             .field("acquire_timeout", &self.acquire_timeout)
+            .field("read_only", &self.read_only)
             .finish()
     }
 }
@@ -77,7 +80,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database, and makes the file of an SQLite one. Does not migrate.
+    /// Opens the database, and makes the file of an SQLite one unless it is to be read only. Does not
+    /// migrate.
     pub async fn connect(
         options: &StoreOptions,
         ring: KeyRing,
@@ -117,8 +121,10 @@ impl Store {
     }
 
     /// Brings the schema up to date, under a lock: an advisory one on Postgres, the only writing
-    /// connection on SQLite.
+    /// connection on SQLite. A database that these keys do not open is left as it is: see
+    /// [`Store::check_keys`].
     pub async fn migrate(&self) -> Result<(), StoreError> {
+        self.check_keys().await?;
         match &self.pools {
             Pools::Postgres(pool) => POSTGRES.run(pool).await,
             Pools::Sqlite { writer, .. } => SQLITE.run(writer).await,
@@ -165,6 +171,16 @@ impl Store {
         let key = tx.fingerprint_key().await?;
         tx.commit().await?;
         Ok(key)
+    }
+
+    /// Whether the keys open what was sealed in this database first. Only reads. `false`: it has no
+    /// schema, or was never started with. The errors are those of [`Store::unlock`].
+    pub async fn check_keys(&self) -> Result<bool, StoreError> {
+        let mut tx = self.begin_read().await?;
+        match tx.check_keys().await {
+            Err(StoreError::Database(error)) if is_missing_table(&error) => Ok(false),
+            checked => checked,
+        }
     }
 
     /// Whether the database answers.
@@ -247,13 +263,20 @@ async fn postgres(options: &StoreOptions) -> Result<Pools, StoreError> {
     let connect = PgConnectOptions::from_str(&options.url)
         .map_err(|error| unusable(error.to_string()))?
         .application_name("keyway");
+    let read_only = options.read_only;
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
-        .after_connect(|_, _| {
-            Box::pin(async {
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
                 super::nodelay::send_at_once();
+                if read_only {
+                    // Not a start-up parameter: poolers in between refuse those.
+                    connection
+                        .execute("SET default_transaction_read_only = on")
+                        .await?;
+                }
                 Ok(())
             })
         })
@@ -279,13 +302,18 @@ async fn sqlite(options: &StoreOptions) -> Result<Pools, StoreError> {
             "a database in memory would be lost with the process",
         ));
     }
-    make_private(&file)
-        .await
-        .map_err(|error| unusable(format!("{} cannot be made: {error}", file.display())))?;
     let connect = connect
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .synchronous(SqliteSynchronous::Full);
+    if options.read_only {
+        let readers = sqlite_readers(options, connect).await?;
+        let writer = readers.clone();
+        return Ok(Pools::Sqlite { writer, readers });
+    }
+    make_private(&file)
+        .await
+        .map_err(|error| unusable(format!("{} cannot be made: {error}", file.display())))?;
     // The writer first: it sets the journal mode, which the readers may not.
     let writer = SqlitePoolOptions::new()
         .min_connections(1)
@@ -296,13 +324,20 @@ async fn sqlite(options: &StoreOptions) -> Result<Pools, StoreError> {
         .acquire_timeout(options.acquire_timeout)
         .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))
         .await?;
-    let readers = SqlitePoolOptions::new()
+    let readers = sqlite_readers(options, connect).await?;
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+async fn sqlite_readers(
+    options: &StoreOptions,
+    connect: SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new()
         .max_connections(options.max_connections)
         .test_before_acquire(false)
         .acquire_timeout(options.acquire_timeout)
         .connect_with(connect.pragma("query_only", "ON"))
-        .await?;
-    Ok(Pools::Sqlite { writer, readers })
+        .await
 }
 
 /// Makes the file, readable by its owner only, before SQLite would make it readable by all. Its log

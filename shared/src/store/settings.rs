@@ -8,13 +8,22 @@ use crate::crypto::{Aad, CryptoError, FingerprintKey, Sealed};
 const FINGERPRINT_KEY: &str = "fingerprint-key";
 
 impl Tx {
+    /// Whether the ring opens what was sealed here first. `false`: nothing is sealed yet.
+    pub(super) async fn check_keys(&mut self) -> Result<bool, StoreError> {
+        let Some(sealed) = self.setting(FINGERPRINT_KEY).await? else {
+            return Ok(false);
+        };
+        self.open_fingerprint_key(sealed)?;
+        Ok(true)
+    }
+
     /// The key of fingerprints; made when there is none. Two processes that start at once agree on
     /// one: whoever comes second reads what the first has made.
     pub(super) async fn fingerprint_key(&mut self) -> Result<FingerprintKey, StoreError> {
-        let aad = Aad::setting(FINGERPRINT_KEY);
         let sealed = if let Some(sealed) = self.setting(FINGERPRINT_KEY).await? {
             sealed
         } else {
+            let aad = Aad::setting(FINGERPRINT_KEY);
             let key = FingerprintKey::generate(&self.context.ambient);
             let sealed = self
                 .context
@@ -23,6 +32,11 @@ impl Tx {
             self.insert_setting(FINGERPRINT_KEY, &sealed).await?;
             self.setting(FINGERPRINT_KEY).await?.unwrap_or(sealed)
         };
+        self.open_fingerprint_key(sealed)
+    }
+
+    fn open_fingerprint_key(&self, sealed: Sealed) -> Result<FingerprintKey, StoreError> {
+        let aad = Aad::setting(FINGERPRINT_KEY);
         let opened = self
             .context
             .ring
