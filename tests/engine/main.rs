@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod calls;
+mod ownership;
 mod plans;
 mod sync;
 mod world;

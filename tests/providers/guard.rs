@@ -49,6 +49,7 @@ fn guarded(world: &mut World, refused: &[CallFamily]) -> Arc<Keeper> {
         credential: Credential {
             token: Secret::new(TOKEN),
             team_id: None,
+            installation_id: None,
         },
         calls: Arc::new(Calls::new(keeper.clone())),
     };

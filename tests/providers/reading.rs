@@ -110,6 +110,30 @@ async fn only_clear_text_is_a_value_and_every_row_has_its_owner() {
 }
 
 #[tokio::test]
+async fn rows_of_our_own_installation_are_ours() {
+    let mut world = World::new(Preset::Starter).await;
+    for (key, installation) in [("OURS", "icfg_ours"), ("THEIRS", "icfg_other")] {
+        let mut seed = EnvSeed::new(key, "v", &["production"]);
+        seed.configuration_id = Some(installation.to_owned());
+        world.seed(&seed);
+    }
+    let owners = async |world: &World| {
+        let to = at("production");
+        let view = world.provider.list(&world.session, &to).await.unwrap();
+        ["OURS", "THEIRS"].map(|key| find(&view.rows, key, "production").owner.clone())
+    };
+    assert_eq!(
+        owners(&world).await,
+        [RowOwner::Integration, RowOwner::Integration]
+    );
+    world.session.credential.installation_id = Some("icfg_ours".to_owned());
+    assert_eq!(
+        owners(&world).await,
+        [RowOwner::People, RowOwner::Integration]
+    );
+}
+
+#[tokio::test]
 async fn a_branch_has_its_own_rows() {
     let world = World::new(Preset::LivedIn).await;
     let on = world

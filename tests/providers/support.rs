@@ -105,6 +105,7 @@ pub(crate) fn session(token: &str, team: Option<&str>) -> Session {
     Session::unguarded(Credential {
         token: Secret::new(token),
         team_id: team.map(str::to_owned),
+        installation_id: None,
     })
 }
 

@@ -105,6 +105,7 @@ pub(crate) async fn connect_provider(
     let session = Session::unguarded(Credential {
         token: token.clone(),
         team_id: body.team_id.clone(),
+        installation_id: None,
     });
     let account = provider
         .account(&session)

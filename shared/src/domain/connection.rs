@@ -76,6 +76,9 @@ pub struct Credential {
     pub token: Secret,
     /// The team that the calls are for.
     pub team_id: Option<String>,
+    /// The installation of our integration that the token belongs to, when there is one. What it
+    /// writes bears this id at the provider, and is ours.
+    pub installation_id: Option<String>,
 }
 
 /// The account behind a credential, as the provider tells it.

@@ -145,8 +145,12 @@ impl Tx {
         )
         .map_err(|error| StoreError::from_crypto(error, "connections", id, "token"))?;
         let connection = Connection::try_from(row.connection)?;
-        let team_id = connection.provider_team_id.clone();
-        Ok(Some((connection, Credential { token, team_id })))
+        let credential = Credential {
+            token,
+            team_id: connection.provider_team_id.clone(),
+            installation_id: connection.installation_id.clone(),
+        };
+        Ok(Some((connection, credential)))
     }
 
     /// Removes one of a user's connections with its links; false when there is none.

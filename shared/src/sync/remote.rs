@@ -22,7 +22,7 @@ pub enum RemoteValue {
 pub enum RowOwner {
     /// Made by people or by us; ours to change.
     People,
-    /// Made and kept by an integration of the provider's.
+    /// Made and kept by an integration of the provider's other than ours.
     Integration,
     /// Injected by the platform.
     Platform,

@@ -191,6 +191,7 @@ async fn ask(
         let session = Session::unguarded(Credential {
             token: grant.token.clone(),
             team_id: grant.team_id.clone(),
+            installation_id: grant.installation_id.clone(),
         });
         let account = provider.account(&session).await?;
         Ok((grant, account))

@@ -35,7 +35,7 @@ pub(super) async fn list(
             view.incomplete = Some(HIDDEN.to_owned());
         }
         for env in page.rows {
-            match row(env) {
+            match row(env, session.credential.installation_id.as_deref()) {
                 Ok(row) if ids.insert(row.id.clone()) => view.rows.push(row),
                 // Pages may overlap when rows change in between.
                 Ok(_) => {}
@@ -56,10 +56,10 @@ pub(super) async fn list(
 
 /// A row that nothing can be done with.
 #[derive(Debug)]
-pub(super) struct Nameless;
+struct Nameless;
 
-/// One row.
-pub(super) fn row(env: Env) -> Result<RemoteRow, Nameless> {
+/// One row. `ours` is the installation that the credential belongs to.
+fn row(env: Env, ours: Option<&str>) -> Result<RemoteRow, Nameless> {
     let (Some(id), Some(key)) = (&env.id, &env.key) else {
         return Err(Nameless);
     };
@@ -69,8 +69,7 @@ pub(super) fn row(env: Env) -> Result<RemoteRow, Nameless> {
     }
     let owner = if is_system(&env) {
         RowOwner::Platform
-    } else if env.configuration_id.is_some() {
-        // Also what our own installation wrote: the mark of having written it tells those apart.
+    } else if env.configuration_id.is_some() && env.configuration_id.as_deref() != ours {
         RowOwner::Integration
     } else {
         RowOwner::People
@@ -171,7 +170,7 @@ mod tests {
     use crate::secret::Secret;
 
     fn of(json: &str) -> RemoteRow {
-        row(serde_json::from_str(json).unwrap()).unwrap()
+        row(serde_json::from_str(json).unwrap(), Some("icfg_ours")).unwrap()
     }
 
     #[test]
@@ -234,6 +233,10 @@ mod tests {
         assert_eq!(row.owner, RowOwner::Integration);
         assert_eq!(row.stamp.as_deref(), Some("5"));
         assert_eq!(
+            of(r#"{"id":"i","key":"A","configurationId":"icfg_ours"}"#).owner,
+            RowOwner::People
+        );
+        assert_eq!(
             of(r#"{"id":"i","key":"A","type":"encrypted","system":true}"#).owner,
             RowOwner::Platform
         );
@@ -241,6 +244,6 @@ mod tests {
     }
 
     fn row_is_nameless(json: &str) -> bool {
-        row(serde_json::from_str(json).unwrap()).is_err()
+        row(serde_json::from_str(json).unwrap(), None).is_err()
     }
 }
