@@ -328,6 +328,7 @@ impl From<StoreError> for ApiError {
                 Constraint::SecretsKey => "A secret of this name exists in the environment already",
                 Constraint::ConnectionsAccount => "This account is connected already",
                 Constraint::LinksDestination => "This destination is linked already",
+                Constraint::LinksHolder => "This destination is linked with another vault",
                 Constraint::JobsProjectRunning => "A job of this project is running",
                 Constraint::ApiKeysToken | Constraint::Other => "It exists already",
             }),

@@ -1,7 +1,7 @@
 //! Links.
 
 use keyway_shared::domain::link::Link;
-use keyway_shared::store::StoreError;
+use keyway_shared::store::{Backend, Constraint, StoreError};
 use keyway_shared::sync::options::{DeleteScope, Direction};
 
 use crate::world::World;
@@ -105,6 +105,72 @@ pub(crate) async fn unshared_links_of_other_vaults_are_found(world: &World) {
             .unwrap()
             .is_empty()
     );
+}
+
+fn taken<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    let error = result.unwrap_err();
+    assert!(
+        matches!(error, StoreError::Conflict(Constraint::LinksHolder)),
+        "{error:?}"
+    );
+}
+
+/// The one case that only the key decides: the second looks before the first is committed.
+pub(crate) async fn two_vaults_link_a_destination_at_once_and_one_wins(world: &World) {
+    let acme = world.place("acme").await;
+    let other = world.place("other").await;
+    let (first, mut late) = (world.link(&acme, "prj_1"), world.link(&other, "prj_1"));
+    // By another name: what counts is the provider's own.
+    "prod".clone_into(&mut late.provider_environment);
+    let save = async |link: &Link| {
+        let mut tx = world.tx().await;
+        let saved = tx.upsert_link(link, PROJECT).await;
+        if saved.is_ok() {
+            tx.commit().await.unwrap();
+        }
+        saved
+    };
+    let mut holder = world.tx().await;
+    holder.upsert_link(&first, PROJECT).await.unwrap();
+    if world.store.backend() == Backend::Sqlite {
+        // There is one writer at a time.
+        holder.commit().await.unwrap();
+        taken(save(&late).await);
+    } else {
+        let (lost, ()) = tokio::join!(save(&late), async {
+            world.somebody_waits_for_a_lock().await;
+            holder.commit().await.unwrap();
+        });
+        taken(lost);
+    }
+    // What is shared takes nothing away, and cannot stop to be shared while the other is not.
+    late.shared = true;
+    save(&late).await.unwrap();
+    late.shared = false;
+    let mut tx = world.tx().await;
+    taken(tx.update_link(&late).await);
+    drop(tx);
+    // A vault may have several.
+    let mut second = world.link(&acme, "prj_1");
+    second.environment_id = acme.staging.id;
+    save(&second).await.unwrap();
+    let mut tx = world.tx().await;
+    assert!(tx.delete_link(acme.vault.id, first.id).await.unwrap());
+    tx.commit().await.unwrap();
+    let mut tx = world.tx().await;
+    taken(tx.update_link(&late).await);
+    drop(tx);
+    // Once none is left, the next may have it, and so on when a vault goes.
+    let mut tx = world.tx().await;
+    assert!(tx.delete_link(acme.vault.id, second.id).await.unwrap());
+    tx.update_link(&late).await.unwrap();
+    tx.commit().await.unwrap();
+    taken(save(&first).await);
+    let mut tx = world.tx().await;
+    let deleted = tx.delete_vault(other.user.id, other.vault.id).await;
+    assert!(deleted.unwrap());
+    tx.commit().await.unwrap();
+    save(&first).await.unwrap();
 }
 
 pub(crate) async fn a_sync_touches_the_links_of_its_destination(world: &World) {

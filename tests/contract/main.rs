@@ -15,6 +15,7 @@ mod replacements;
 mod secrets;
 mod sweeps;
 mod trash;
+mod upgrades;
 mod vaults;
 mod world;
 
@@ -83,6 +84,7 @@ behaviours! {
         saving_the_same_destination_again_updates_the_link,
         links_are_scoped_to_their_vault,
         unshared_links_of_other_vaults_are_found,
+        two_vaults_link_a_destination_at_once_and_one_wins,
         a_sync_touches_the_links_of_its_destination;
     claims:
         a_job_is_claimed_once,

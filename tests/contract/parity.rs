@@ -58,8 +58,9 @@ async fn postgres(connection: &mut PgConnection) -> Schema {
          FROM pg_constraint c
              JOIN pg_class t ON t.oid = c.conrelid
              JOIN pg_class r ON r.oid = c.confrelid
-             JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = c.conkey[1]
-             JOIN pg_attribute b ON b.attrelid = r.oid AND b.attnum = c.confkey[1]
+             CROSS JOIN unnest(c.conkey, c.confkey) k (here, there)
+             JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.here
+             JOIN pg_attribute b ON b.attrelid = r.oid AND b.attnum = k.there
          WHERE c.contype = 'f'",
     )
     .fetch_all(&mut *connection)

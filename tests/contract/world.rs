@@ -157,6 +157,7 @@ impl World {
             project_name: Some("web".to_owned()),
             service_id: None,
             provider_environment: "production".to_owned(),
+            scope: "production".to_owned(),
             git_branch: None,
             direction: Direction::Push,
             allow_delete: false,

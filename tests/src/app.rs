@@ -131,7 +131,7 @@ impl AppBuilder {
             ambient,
             clock: manual,
             lifecycle,
-            _database: database,
+            database,
         }
     }
 }
@@ -155,7 +155,8 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     /// Its end.
     pub lifecycle: Lifecycle,
-    _database: Database,
+    /// Its database: to wait for, or to change, what the store has no call for.
+    pub database: Database,
 }
 
 impl TestApp {

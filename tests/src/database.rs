@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::store::{Store, StoreOptions};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
@@ -159,7 +160,11 @@ impl Database {
     }
 
     async fn sqlite_connection(&self) -> SqliteConnection {
-        SqliteConnection::connect(&self.url).await.expect("opens")
+        let options: SqliteConnectOptions = self.url.parse().expect("an address");
+        let options = options.create_if_missing(true);
+        SqliteConnection::connect_with(&options)
+            .await
+            .expect("opens")
     }
 
     async fn postgres_connection(&self) -> PgConnection {

@@ -27,8 +27,11 @@ pub struct Link {
     pub project_name: Option<String>,
     /// The service, for providers that have them.
     pub service_id: Option<String>,
-    /// The provider's environment.
+    /// The provider's environment, as it was named.
     pub provider_environment: String,
+    /// The same by the provider's own name: see
+    /// [`Destination::scope`](crate::sync::remote::Destination).
+    pub scope: String,
     /// A branch that narrows it.
     pub git_branch: Option<String>,
     /// Which side is copied from.

@@ -19,6 +19,8 @@ pub enum Constraint {
     ConnectionsAccount,
     /// The environment is linked with that destination.
     LinksDestination,
+    /// Another vault is linked with that destination, and does not share it.
+    LinksHolder,
     /// A job of that project is running.
     JobsProjectRunning,
     /// Any other, primary keys among them.

@@ -1,6 +1,8 @@
 //! Links.
 
 use keyway_shared::domain::account::Scope;
+use keyway_shared::domain::connection::ProviderName;
+use keyway_shared::domain::job::project_key;
 use keyway_tests::database::Profile;
 use keyway_tests::on_both_profiles;
 use serde_json::{Value, json};
@@ -144,6 +146,61 @@ async fn one_destination_belongs_to_one_vault(profile: Profile) {
         .problem(409, "conflict");
 }
 
+async fn who_comes_second_in_the_same_moment_is_told_as_well(profile: Profile) {
+    let world = World::start(profile).await;
+    let (me, app) = (&world.me, &world.app);
+    me.post("/v1/vaults", json!({ "repoFullName": "acme/other" }))
+        .await
+        .data(201);
+    let eve = app.user("eve").await;
+    let theirs = json!({ "connectionId": connect(&eve).await, "projectId": "my-app" });
+    eve.post("/v1/vaults", json!({ "repoFullName": "eve/app" }))
+        .await
+        .data(201);
+    let saved = me.post(&format!("{SYNC}/link"), world.fields()).await;
+    let saved = saved.data(200)["link"].clone();
+    let mut tx = app.store.begin_read().await.expect("begins");
+    let links = tx.list_links(id(&saved["vaultId"])).await.expect("links");
+    drop(tx);
+    let key = project_key(ProviderName::Vercel, &world.vercel.url(), "prj_myapp");
+    for (caller, vault, fields, told) in [
+        (me, "acme/other", world.fields(), true),
+        (&eve, "eve/app", theirs, false),
+    ] {
+        let one = format!("{SYNC}/links/{}", id(&saved["id"]));
+        me.delete(&one).await.empty();
+        // The first is saved, but not to be seen yet.
+        let mut first = app.store.begin().await.expect("begins");
+        first.upsert_link(&links[0], &key).await.expect("saves");
+        let path = format!("/v1/integrations/vaults/{vault}/sync/link");
+        let (second, ()) = tokio::join!(caller.post(&path, fields), async {
+            if profile == Profile::Production {
+                let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
+                while app.database.number(waiting).await == 0 {}
+            }
+            first.commit().await.expect("commits");
+        });
+        second.problem(409, "conflict");
+        assert_eq!(second.text.contains("acme"), told, "{}", second.text);
+    }
+}
+
+async fn a_custom_environment_is_one_destination_by_slug_and_by_id(profile: Profile) {
+    let world = World::start(profile).await;
+    let me = &world.me;
+    me.post("/v1/vaults", json!({ "repoFullName": "acme/other" }))
+        .await
+        .data(201);
+    let qa = world.vercel.add_custom_environment("prj_myapp", "qa");
+    let by = |name: &str| with(world.fields(), "providerEnvironment", json!(name));
+    let other = "/v1/integrations/vaults/acme/other/sync/link";
+    let saved = me.post(&format!("{SYNC}/link"), by("qa")).await;
+    saved.data(200);
+    me.post(other, by(&qa)).await.problem(409, "conflict");
+    me.post(other, by("qa")).await.problem(409, "conflict");
+}
+
 async fn links_are_their_vaults_members(profile: Profile) {
     let world = World::start(profile).await;
     let (me, link) = (&world.me, format!("{SYNC}/link"));
@@ -201,5 +258,7 @@ on_both_profiles!(
     the_provider_is_asked_before_a_link_is_saved,
     what_is_not_built_is_refused,
     one_destination_belongs_to_one_vault,
+    who_comes_second_in_the_same_moment_is_told_as_well,
+    a_custom_environment_is_one_destination_by_slug_and_by_id,
     links_are_their_vaults_members,
 );

@@ -7,7 +7,7 @@ use keyway_shared::domain::job::project_key;
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::vault::Role;
 use keyway_shared::providers::{Project, Provider, ProviderError};
-use keyway_shared::store::Tx;
+use keyway_shared::store::{Constraint, StoreError, Tx};
 use keyway_shared::sync::options::{DeleteScope, Direction};
 use keyway_shared::sync::remote::Destination;
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,7 @@ pub(crate) async fn create_link(
         project_name: Some(project.name),
         service_id: selection.service_id,
         provider_environment: selection.provider_environment,
+        scope: destination.scope,
         git_branch: selection.git_branch,
         direction: fields.direction.unwrap_or(Direction::Push),
         allow_delete: fields.allow_delete,
@@ -151,10 +152,12 @@ pub(crate) async fn create_link(
     };
     let key = key_of(&*line.provider, &link.project_id);
     if !link.shared {
-        let names = [link.provider_environment.as_str(), &destination.scope];
-        conflict(&mut tx, &caller, &key, &link, &names).await?;
+        conflict(&mut tx, &caller, &key, &link).await?;
     }
-    let (link, is_new) = tx.upsert_link(&link, &key).await?;
+    let (link, is_new) = match tx.upsert_link(&link, &key).await {
+        Ok(saved) => saved,
+        Err(error) => return Err(lost(tx, &state, &caller, &key, &link, error).await),
+    };
     let entry = caller.activity(
         state.ambient.new_id(),
         now,
@@ -218,9 +221,8 @@ pub(super) async fn conflict(
     caller: &Caller,
     project_key: &str,
     link: &Link,
-    names: &[&str],
 ) -> Result<(), ApiError> {
-    for name in names {
+    for name in [&link.provider_environment, &link.scope] {
         let others = tx
             .other_link_vaults(
                 project_key,
@@ -240,9 +242,38 @@ pub(super) async fn conflict(
                 break;
             }
         }
-        return Err(ApiError::conflict(format!(
-            "This destination is linked with {who}. Send \"shared\": true if both are to write to it."
-        )));
+        return Err(linked_with(&who));
     }
     Ok(())
+}
+
+/// What a link that could not be saved is answered with: the same as [`conflict`] when another vault
+/// was linked in the same moment.
+pub(super) async fn lost(
+    tx: Tx,
+    state: &ApiState,
+    caller: &Caller,
+    project_key: &str,
+    link: &Link,
+    error: StoreError,
+) -> ApiError {
+    if !matches!(error, StoreError::Conflict(Constraint::LinksHolder)) {
+        return error.into();
+    }
+    // The refusal may have ended it.
+    drop(tx);
+    let named = async {
+        let mut tx = state.store.begin_read().await?;
+        conflict(&mut tx, caller, project_key, link).await
+    };
+    match named.await {
+        Err(error) => error,
+        Ok(()) => linked_with("another vault"),
+    }
+}
+
+fn linked_with(who: &str) -> ApiError {
+    ApiError::conflict(format!(
+        "This destination is linked with {who}. Send \"shared\": true if both are to write to it."
+    ))
 }

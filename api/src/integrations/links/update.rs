@@ -8,7 +8,7 @@ use keyway_shared::sync::options::{DeleteScope, Direction};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::create::{conflict, key_of};
+use super::create::{conflict, key_of, lost};
 use super::{AutoSync, LinkPath, OneLink};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
@@ -79,10 +79,10 @@ pub(crate) async fn update_link(
             "Only the owner of the link's connection may change the link",
         ));
     }
+    let provider = outside::provider(&state, link.provider)?;
+    let key = key_of(&*provider, &link.project_id);
     if link.shared && change.shared == Some(false) {
-        let provider = outside::provider(&state, link.provider)?;
-        let key = key_of(&*provider, &link.project_id);
-        conflict(&mut tx, &caller, &key, &link, &[&link.provider_environment]).await?;
+        conflict(&mut tx, &caller, &key, &link).await?;
     }
     let now = tx.now().await?;
     link.direction = change.direction.unwrap_or(link.direction);
@@ -90,7 +90,9 @@ pub(crate) async fn update_link(
     link.delete_scope = change.delete_scope.unwrap_or(link.delete_scope);
     link.shared = change.shared.unwrap_or(link.shared);
     link.updated_at = now;
-    tx.update_link(&link).await?;
+    if let Err(error) = tx.update_link(&link).await {
+        return Err(lost(tx, &state, &caller, &key, &link, error).await);
+    }
     let entry = caller.activity(
         state.ambient.new_id(),
         now,
