@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod calls;
+mod links;
 mod ownership;
 mod plans;
 mod sync;

@@ -217,7 +217,7 @@ impl Finished {
                 environment,
                 &place.project_key,
                 request.service_id.as_deref(),
-                &[request.provider_environment.as_str()],
+                &[&place.scope, &request.provider_environment],
                 request.git_branch.as_deref(),
                 now,
             )

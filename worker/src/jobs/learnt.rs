@@ -16,6 +16,8 @@ pub(crate) struct Place {
     pub(crate) project_key: String,
     /// `service|scope|branch`
     pub(crate) slot: String,
+    /// The provider's own name of the environment.
+    pub(crate) scope: String,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -59,7 +61,10 @@ impl Learnt {
         if self.credential_dead {
             tx.mark_needs_reconnect(job.connection_id, now).await?;
         }
-        let Some(Place { project_key, slot }) = &self.place else {
+        let Some(Place {
+            project_key, slot, ..
+        }) = &self.place
+        else {
             return Ok(());
         };
         let (vault, environment) = (job.vault_id, job.environment_id);

@@ -58,6 +58,7 @@ fn place(provider: &dyn Provider, destination: &Destination) -> Place {
             &destination.project_id,
         ),
         slot: destination.slot(),
+        scope: destination.scope.clone(),
     }
 }
 
