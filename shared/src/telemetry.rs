@@ -3,9 +3,10 @@
 use std::str::FromStr;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::domain::words;
 
@@ -32,18 +33,33 @@ pub fn init_logs(
     filter: &str,
     format: LogFormat,
 ) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let subscriber = logs(filter, format, std::io::stderr, colours)?;
+    // A second subscriber in the same process (tests) keeps the first.
+    tracing::subscriber::set_global_default(subscriber).unwrap_or_default();
+    Ok(())
+}
+
+/// What [`init_logs`] installs, writing to any place.
+///
+/// # Errors
+/// When the filter cannot be parsed.
+pub fn logs<W>(
+    filter: &str,
+    format: LogFormat,
+    writer: W,
+    colours: bool,
+) -> Result<Box<dyn Subscriber + Send + Sync>, tracing_subscriber::filter::ParseError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::from_str(filter)?;
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => registry
-            .with(layer.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())))
-            .try_init(),
-        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
-    }
-    // A second subscriber in the same process (tests) keeps the first.
-    .unwrap_or_default();
-    Ok(())
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    Ok(match format {
+        LogFormat::Text => Box::new(registry.with(layer.with_ansi(colours))),
+        LogFormat::Json => Box::new(registry.with(layer.json().flatten_event(true))),
+    })
 }
 
 /// Installs the recorder of this process; the handle renders what `/metrics` shows. A recorder that

@@ -58,7 +58,7 @@ pub struct Database {
 
 #[derive(Debug)]
 enum Kind {
-    Sqlite { _folder: TempDir },
+    Sqlite { folder: TempDir },
     Postgres { server: String, name: String },
 }
 
@@ -159,6 +159,46 @@ impl Database {
         .expect("a number")
     }
 
+    /// All that it holds, as one text: every row of every table. Bytes are hexadecimal digits, or as
+    /// they are.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub async fn dump(&self) -> String {
+        match &self.kind {
+            Kind::Sqlite { folder } => {
+                let mut dump = String::new();
+                for file in std::fs::read_dir(folder).expect("the folder") {
+                    let bytes = std::fs::read(file.expect("a file").path()).expect("a file");
+                    dump.push_str(&String::from_utf8_lossy(&bytes));
+                }
+                dump
+            }
+            Kind::Postgres { .. } => {
+                let mut connection = self.postgres_connection().await;
+                let tables: Vec<String> = sqlx::query_scalar(
+                    "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'",
+                )
+                .fetch_all(&mut connection)
+                .await
+                .expect("tables");
+                let mut dump = String::new();
+                for table in tables {
+                    let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+                        "SELECT t::text FROM \"{table}\" t"
+                    )))
+                    .fetch_all(&mut connection)
+                    .await
+                    .expect("rows");
+                    for row in rows {
+                        dump.extend([table.as_str(), ": ", &row, "\n"]);
+                    }
+                }
+                dump
+            }
+        }
+    }
+
     async fn sqlite_connection(&self) -> SqliteConnection {
         let options: SqliteConnectOptions = self.url.parse().expect("an address");
         let options = options.create_if_missing(true);
@@ -175,7 +215,7 @@ impl Database {
         let folder = TempDir::with_prefix("keyway-test-").expect("a temporary folder");
         Self {
             url: format!("sqlite://{}", folder.path().join("keyway.db").display()),
-            kind: Kind::Sqlite { _folder: folder },
+            kind: Kind::Sqlite { folder },
         }
     }
 

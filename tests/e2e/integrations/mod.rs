@@ -2,6 +2,7 @@
 
 mod connections;
 mod jobs;
+mod leaks;
 mod links;
 mod oauth;
 mod plans;

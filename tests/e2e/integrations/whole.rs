@@ -1,30 +1,16 @@
 //! The whole path once, with the real worker: request → job → provider → answer.
 
-use std::sync::Arc;
-
 use keyway_simulator::vercel::TOKEN;
 use keyway_simulator::{Action, Fault};
 use keyway_tests::database::Profile;
 use keyway_tests::on_both_profiles;
-use keyway_worker::{WorkerContext, WorkerOptions};
 use serde_json::{Value, json};
 
 use super::world::{SYNC, World};
 
 pub(super) async fn start(profile: Profile) -> World {
     let world = World::start_with(profile, |builder| builder.system_time = true).await;
-    let app = &world.app;
-    let context = WorkerContext {
-        store: app.store.clone(),
-        queue: app.queue.clone(),
-        providers: Arc::clone(&app.state.providers),
-        fingerprint_key: app.store.unlock().await.expect("a key"),
-        ambient: app.ambient.clone(),
-        lifecycle: app.lifecycle.clone(),
-        options: WorkerOptions::default(),
-        name: format!("worker-{}", app.ambient.new_id()),
-    };
-    app.lifecycle.tracker.spawn(keyway_worker::run(context));
+    world.work().await;
     let push = json!({ "repoFullName": "acme/my-app", "environment": "production",
         "secrets": { "ONE": "value-one", "TWO": "value-two" } });
     world.me.post("/v1/secrets/push", push).await.data(200);

@@ -1,6 +1,7 @@
 //! A user with a vault and a connection with a stand-in of Vercel, and a worker that does what the
 //! test says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobState};
@@ -10,6 +11,7 @@ use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TOKEN, Ve
 use keyway_tests::app::{Account, AppBuilder, TestApp};
 use keyway_tests::client::Client;
 use keyway_tests::database::Profile;
+use keyway_worker::{RetryPolicy, WorkerContext, WorkerOptions};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -116,6 +118,29 @@ impl World {
             Claim::Taken(job) => *job,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Starts a real worker, for an app on the machine's clock. Pauses between attempts are short.
+    pub(crate) async fn work(&self) {
+        let app = &self.app;
+        let context = WorkerContext {
+            store: app.store.clone(),
+            queue: app.queue.clone(),
+            providers: Arc::clone(&app.state.providers),
+            fingerprint_key: app.store.unlock().await.expect("a key"),
+            ambient: app.ambient.clone(),
+            lifecycle: app.lifecycle.clone(),
+            options: WorkerOptions {
+                sweep_every: Duration::from_millis(20),
+                retry: RetryPolicy {
+                    first: Duration::from_millis(5),
+                    ..RetryPolicy::default()
+                },
+                ..WorkerOptions::default()
+            },
+            name: format!("worker-{}", app.ambient.new_id()),
+        };
+        app.lifecycle.tracker.spawn(keyway_worker::run(context));
     }
 
     /// Ends a job that was taken.
