@@ -65,6 +65,12 @@ async fn a_push_replaces_the_environment(profile: Profile) {
     assert_eq!(log[0]["metadata"]["environment"], "production");
     assert_eq!(log[1]["action"], "secrets_pulled");
     assert_eq!(log[1]["metadata"]["count"], 2);
+
+    let pushed = push(&ada, json!({ "B": "3" })).await.data(200);
+    assert_eq!(
+        pushed["message"],
+        "Pushed 1 secret to production: 1 created, 0 updated, 0 deleted"
+    );
 }
 
 async fn what_is_pulled_is_what_was_pushed(profile: Profile) {

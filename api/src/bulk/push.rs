@@ -153,8 +153,13 @@ pub(crate) async fn push_secrets(
     Ok(Data(Pushed {
         success: true,
         message: format!(
-            "Pushed {} secrets to {}: {} created, {} updated, {} deleted",
+            "Pushed {} {} to {}: {} created, {} updated, {} deleted",
             values.len(),
+            if values.len() == 1 {
+                "secret"
+            } else {
+                "secrets"
+            },
             environment.name,
             stats.created,
             stats.updated,
