@@ -141,6 +141,12 @@ async fn a_role_bounds_what_a_member_may_do(profile: Profile) {
                     json!({ "type": "standard" }),
                 )
                 .await,
+            other
+                .patch(
+                    &format!("{environments}/development/type"),
+                    json!({ "type": "protected" }),
+                )
+                .await,
             other.delete(&format!("{environments}/staging")).await,
             other
                 .post(&members, json!({ "username": role, "role": "admin" }))
