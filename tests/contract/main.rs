@@ -11,6 +11,7 @@ mod job_lists;
 mod keys;
 mod links;
 mod parity;
+mod plans;
 mod replacements;
 mod secrets;
 mod sweeps;
@@ -126,6 +127,11 @@ behaviours! {
         written_keys_protect_from_others,
         the_last_sync_is_remembered_by_direction,
         splits_stay_open_until_closed;
+    plans:
+        a_plan_is_its_users_and_is_used_once,
+        an_expired_plan_cannot_be_used_and_is_pruned,
+        a_plan_goes_with_its_connection,
+        readers_learn_of_writers;
     activity:
         activity_is_seen_by_author_and_members,
         activity_pages_by_cursor,
