@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::env::{Reply, error};
 use super::model::{Token, environment};
-use super::presets::{CLIENT_ID, CLIENT_SECRET};
+use super::presets::{BEGINNING, CLIENT_ID, CLIENT_SECRET, USER};
 use super::state::State;
 
 pub(super) fn user(state: &State, token: &Token) -> Reply {
@@ -25,7 +25,12 @@ pub(super) fn teams(state: &State) -> Reply {
     let teams: Vec<Value> = state
         .teams
         .iter()
-        .map(|(id, name)| json!({ "id": id, "slug": name.to_lowercase(), "name": name, "limited": true, "limitedBy": [] }))
+        .map(|(id, name)| {
+            let mut team = team_fields(id, name);
+            team["limited"] = json!(true);
+            team["limitedBy"] = json!([]);
+            team
+        })
         .collect();
     let count = teams.len();
     (
@@ -36,12 +41,23 @@ pub(super) fn teams(state: &State) -> Reply {
 
 pub(super) fn team(state: &State, id: &str) -> Reply {
     match state.teams.get(id) {
-        Some(name) => (
-            200,
-            json!({ "id": id, "slug": name.to_lowercase(), "name": name }),
-        ),
+        Some(name) => {
+            let mut team = team_fields(id, name);
+            team["billing"] = Value::Null;
+            team["creatorId"] = json!(USER);
+            team["description"] = Value::Null;
+            team["stagingPrefix"] = json!(name.to_lowercase());
+            team["updatedAt"] = json!(BEGINNING);
+            (200, team)
+        }
         None => error(404, "not_found", "Team not found"),
     }
+}
+
+/// What everybody sees of a team.
+fn team_fields(id: &str, name: &str) -> Value {
+    json!({ "id": id, "slug": name.to_lowercase(), "name": name, "avatar": Value::Null,
+        "createdAt": BEGINNING })
 }
 
 /// Pages of projects; the cursor is opaque to callers.
@@ -88,7 +104,7 @@ pub(super) fn exchange(state: &mut State, form: &BTreeMap<String, String>) -> Re
     state.tokens.insert(
         access_token.clone(),
         Token {
-            user: super::presets::USER.to_owned(),
+            user: USER.to_owned(),
             team: team.clone(),
             installation: Some(installation.clone()),
             revoked: false,
@@ -97,6 +113,6 @@ pub(super) fn exchange(state: &mut State, form: &BTreeMap<String, String>) -> Re
     (
         200,
         json!({ "token_type": "Bearer", "access_token": access_token,
-            "installation_id": installation, "user_id": super::presets::USER, "team_id": team }),
+            "installation_id": installation, "user_id": USER, "team_id": team }),
     )
 }

@@ -81,6 +81,7 @@ struct Settings {
     budgets: Option<std::collections::BTreeMap<String, u32>>,
     window_ms: Option<u64>,
     callback: Option<String>,
+    hide_production: Option<bool>,
 }
 
 async fn settings(shared: Handle, Json(new): Json<Settings>) -> Json<Value> {
@@ -99,6 +100,9 @@ async fn settings(shared: Handle, Json(new): Json<Settings>) -> Json<Value> {
     }
     if let Some(window) = new.window_ms {
         state.options.window = Duration::from_millis(window);
+    }
+    if let Some(hide) = new.hide_production {
+        state.options.hide_production = hide;
     }
     if let Some(callback) = new.callback {
         state.callback = Some(callback);

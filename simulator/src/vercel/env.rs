@@ -31,11 +31,19 @@ pub(super) fn list(
     if let Some(branch) = query.get("gitBranch") {
         envs.retain(|env| env.seed.git_branch.as_ref() == Some(branch));
     }
+    if let Some(custom) = custom_environment(project, query) {
+        envs.retain(|env| env.seed.custom_environment_ids.contains(&custom));
+    }
+    let show = if options.decrypt_lists && query.get("decrypt").is_some_and(|yes| yes == "true") {
+        Env::listed_decrypted
+    } else {
+        Env::shown
+    };
     if options.hide_production {
         let all = envs.len();
         envs.retain(|env| !env.seed.target.iter().any(|target| target == "production"));
         let hidden = all - envs.len();
-        let envs: Vec<Value> = envs.into_iter().map(Env::shown).collect();
+        let envs: Vec<Value> = envs.into_iter().map(show).collect();
         return (
             200,
             json!({ "envs": envs, "hiddenProductionEnvCount": hidden }),
@@ -57,11 +65,21 @@ pub(super) fn list(
     let next = envs.last().filter(|_| more).map(|env| env.updated_at);
     let prev = envs.first().map(|env| env.updated_at);
     let count = envs.len();
-    let envs: Vec<Value> = envs.into_iter().map(Env::shown).collect();
+    let envs: Vec<Value> = envs.into_iter().map(show).collect();
     (
         200,
         json!({ "envs": envs, "pagination": { "count": count, "next": next, "prev": prev } }),
     )
+}
+
+/// The custom environment that a list is asked for, by id or by slug.
+fn custom_environment(project: &Project, query: &BTreeMap<String, String>) -> Option<String> {
+    if let Some(id) = query.get("customEnvironmentId") {
+        return Some(id.clone());
+    }
+    let slug = query.get("customEnvironmentSlug")?;
+    let known = project.custom.iter().find(|(_, known)| known == slug);
+    Some(known.map_or_else(String::new, |(id, _)| id.clone()))
 }
 
 pub(super) fn read(project: &Project, id: &str) -> Reply {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::presets::BEGINNING;
+
 /// How it behaves. Each option is something that the real service does, or may do.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -23,6 +25,8 @@ pub struct Options {
     pub max_per_environment: usize,
     /// Answers a create of which everything failed with a 4xx that has `failed` beside `error`.
     pub failed_beside_error: bool,
+    /// Lists decrypt when they are asked to, which is deprecated.
+    pub decrypt_lists: bool,
     /// Production rows are hidden from lists, and only counted.
     pub hide_production: bool,
     /// New rows of production and preview become sensitive, whatever was asked for.
@@ -41,6 +45,7 @@ impl Default for Options {
             max_batch: 5_000,
             max_per_environment: 1_000,
             failed_beside_error: false,
+            decrypt_lists: true,
             hide_production: false,
             promote_to_sensitive: false,
             refuse_sensitive_upsert: false,
@@ -180,6 +185,15 @@ impl Env {
         self.document(Some(value), self.seed.kind == "plain")
     }
 
+    /// As a list shows it when it is asked to decrypt: what can be read, in clear.
+    pub(super) fn listed_decrypted(&self) -> Value {
+        if self.seed.kind == "sensitive" {
+            self.shown()
+        } else {
+            self.decrypted()
+        }
+    }
+
     /// As a read of one shows it: the value, or no such field when nobody can read it.
     pub(super) fn decrypted(&self) -> Value {
         if self.seed.kind == "sensitive" {
@@ -251,6 +265,9 @@ impl Project {
         json!({
             "id": self.id, "name": self.name, "accountId": self.owner, "nodeVersion": "22.x",
             "framework": self.framework, "link": self.link, "directoryListing": false,
+            "alias": [], "deploymentExpiration": {}, "serverlessFunctionRegion": "iad1",
+            "defaultResourceConfig": { "functionDefaultRegions": ["iad1"] },
+            "resourceConfig": { "functionDefaultRegions": ["iad1"] },
             "createdAt": self.updated_at, "updatedAt": self.updated_at,
             "customEnvironments": self.custom.iter().map(environment).collect::<Vec<_>>(),
         })
@@ -258,7 +275,8 @@ impl Project {
 }
 
 pub(super) fn environment((id, slug): &(String, String)) -> Value {
-    json!({ "id": id, "slug": slug, "type": "preview", "createdAt": 0, "updatedAt": 0 })
+    json!({ "id": id, "slug": slug, "type": "preview", "createdAt": BEGINNING,
+        "updatedAt": BEGINNING })
 }
 
 #[derive(Debug, Clone)]

@@ -18,6 +18,9 @@ pub const CLIENT_SECRET: &str = "simulated-client-secret";
 /// Of the integration, as its page's address has it.
 pub const SLUG: &str = "keyway";
 
+/// When everything was made that is there at the start.
+pub(super) const BEGINNING: u64 = 1_700_000_000_000;
+
 /// What is there at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {

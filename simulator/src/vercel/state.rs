@@ -48,7 +48,7 @@ impl State {
             custom: Vec::new(),
             envs: Vec::new(),
             writing: false,
-            updated_at: 1_700_000_000_000 + self.serial,
+            updated_at: super::presets::BEGINNING + self.serial,
         });
         id
     }
