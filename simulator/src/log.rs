@@ -1,5 +1,7 @@
 //! What was called.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,8 +15,12 @@ pub struct RequestRecord {
     pub path: String,
     /// Query as sent.
     pub query: String,
-    /// Body, when it was JSON.
+    /// Body: JSON, or the fields of a form as an object of texts.
     pub body: Option<Value>,
+    /// Media type of the body, without its parameters.
+    pub content_type: Option<String>,
+    /// How the caller names itself.
+    pub user_agent: Option<String>,
     /// Family of calls that the provider counts together.
     pub family: &'static str,
     /// The project it was about.
@@ -27,17 +33,31 @@ pub struct RequestRecord {
     pub status: Option<u16>,
 }
 
+type Observer = Box<dyn Fn(&RequestRecord) + Send + Sync>;
+
 /// The calls so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Log {
     records: Vec<RequestRecord>,
     order: u64,
+    observers: Vec<Observer>,
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("records", &self.records)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Log {
     pub(crate) fn start(&mut self, mut record: RequestRecord) -> usize {
         self.order += 1;
         record.started = self.order;
+        for observer in &self.observers {
+            observer(&record);
+        }
         self.records.push(record);
         self.records.len() - 1
     }
@@ -52,6 +72,10 @@ impl Log {
 
     pub(crate) fn records(&self) -> &[RequestRecord] {
         &self.records
+    }
+
+    pub(crate) fn observe(&mut self, observer: Observer) {
+        self.observers.push(observer);
     }
 
     pub(crate) fn clear(&mut self) {

@@ -36,12 +36,22 @@ struct Call {
     segments: Vec<String>,
     query: BTreeMap<String, String>,
     bearer: Option<String>,
+    content_type: Option<String>,
+    user_agent: Option<String>,
     body: Bytes,
 }
 
 impl Call {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// What the log keeps of the body.
+    fn recorded_body(&self) -> Option<Value> {
+        if self.content_type.as_deref() == Some("application/x-www-form-urlencoded") {
+            return Some(json!(form(&self.body)));
+        }
+        serde_json::from_slice(&self.body).ok()
     }
 
     fn segments(&self) -> Vec<&str> {
@@ -97,7 +107,9 @@ async fn provider(
             method: call.method.to_string(),
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or_default().to_owned(),
-            body: serde_json::from_slice(&call.body).ok(),
+            body: call.recorded_body(),
+            content_type: call.content_type.clone(),
+            user_agent: call.user_agent.clone(),
             family: call.family(),
             project: call.project().map(str::to_owned),
             started: 0,
@@ -402,16 +414,21 @@ fn parse(method: Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Call {
     if version {
         segments.remove(0);
     }
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(header::AUTHORIZATION)
         .and_then(|value| value.strip_prefix("Bearer "))
         .map(str::to_owned);
+    let content_type = text(header::CONTENT_TYPE)
+        .and_then(|value| value.split(';').next())
+        .map(|media| media.trim().to_ascii_lowercase());
+    let user_agent = text(header::USER_AGENT).map(str::to_owned);
     Call {
         method,
         segments,
         query: form(uri.query().unwrap_or_default().as_bytes()),
         bearer,
+        content_type,
+        user_agent,
         body,
     }
 }

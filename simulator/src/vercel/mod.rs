@@ -187,6 +187,12 @@ impl Vercel {
         self.shared.state().log.records().to_vec()
     }
 
+    /// Shows each call to `observer` when it arrives, before it has an effect. Unlike the log, an
+    /// observer misses none when the calls are forgotten. It must not call back.
+    pub fn observe(&self, observer: impl Fn(&RequestRecord) + Send + Sync + 'static) {
+        self.shared.state().log.observe(Box::new(observer));
+    }
+
     /// Forgets the calls so far.
     pub fn reset_calls(&self) {
         self.shared.state().log.clear();
