@@ -20,8 +20,9 @@ use keyway_shared::secret::Secret;
 use keyway_shared::store::{SplitRecord, Store};
 use keyway_shared::sync::options::{Direction, SyncRequest};
 use keyway_shared::sync::remote::Destination;
-use keyway_simulator::vercel::{Preset, TOKEN, Vercel};
+use keyway_simulator::vercel::{Preset, TOKEN};
 use keyway_tests::database::{Database, Profile};
+use keyway_tests::stand_in::StandIn;
 use keyway_worker::{RetryPolicy, WorkerContext, WorkerOptions};
 use serde_json::Value;
 use uuid::Uuid;
@@ -29,7 +30,7 @@ use uuid::Uuid;
 pub(crate) const PROJECT: &str = "prj_myapp";
 
 pub(crate) struct World {
-    pub(crate) vercel: Vercel,
+    pub(crate) vercel: StandIn,
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) ambient: Ambient,
@@ -51,7 +52,7 @@ pub(crate) struct Ended {
 impl World {
     pub(crate) async fn start(profile: Profile, preset: Preset) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let vercel = Vercel::start(preset).await.unwrap();
+        let vercel = StandIn::start(preset).await.unwrap();
         let ambient = Ambient::system();
         let database = Database::create(profile).await;
         let store = database.open(ambient.clone()).await;

@@ -17,14 +17,15 @@ use keyway_shared::secret::Secret;
 use keyway_shared::sync::options::VariableType;
 use keyway_shared::sync::plan::Action;
 use keyway_shared::sync::remote::Destination;
-use keyway_simulator::vercel::{self, EnvSeed, Place, Preset, Shown, Vercel};
+use keyway_simulator::vercel::{self, EnvSeed, Place, Preset, Shown};
+use keyway_tests::stand_in::StandIn;
 use uuid::Uuid;
 
 /// The project of the presets.
 pub(crate) const PROJECT: &str = "prj_myapp";
 
 pub(crate) struct World {
-    pub(crate) vercel: Vercel,
+    pub(crate) vercel: StandIn,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) session: Session,
     pub(crate) journal: Memory,
@@ -36,7 +37,7 @@ impl World {
     }
 
     pub(crate) async fn with_timeout(preset: Preset, timeout: Duration) -> Self {
-        let vercel = Vercel::start(preset).await.unwrap();
+        let vercel = StandIn::start(preset).await.unwrap();
         let provider = provider(&vercel.url(), timeout);
         Self {
             vercel,

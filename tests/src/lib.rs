@@ -7,3 +7,5 @@
 pub mod app;
 pub mod client;
 pub mod database;
+pub mod description;
+pub mod stand_in;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use keyway_simulator::vercel::{Preset, TOKEN, Vercel};
+use keyway_simulator::vercel::{Preset, TOKEN};
 use keyway_tests::database::{Database, Profile, redis_url};
+use keyway_tests::stand_in::StandIn;
 use serde_json::{Value, json};
 
 use crate::support::{Home, Running, hex_key};
@@ -12,7 +13,7 @@ const PROJECT: &str = "prj_myapp";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_serve_finishes_the_sync_after_its_restart() {
-    let vercel = Vercel::start(Preset::LivedIn).await.unwrap();
+    let vercel = StandIn::start(Preset::LivedIn).await.unwrap();
     let home = Home::new();
     let provider = vercel.url();
     let env = [("VERCEL_API_URL", provider.as_str())];
@@ -31,7 +32,7 @@ async fn a_killed_serve_finishes_the_sync_after_its_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_worker_finishes_the_sync_of_a_killed_one() {
-    let vercel = Vercel::start(Preset::LivedIn).await.unwrap();
+    let vercel = StandIn::start(Preset::LivedIn).await.unwrap();
     let home = Home::new();
     let database = Database::create_empty(Profile::Production).await;
     let (provider, redis) = (vercel.url(), redis_url());
@@ -62,7 +63,7 @@ async fn another_worker_finishes_the_sync_of_a_killed_one() {
 }
 
 /// Starts a sync that takes a shared row apart, and returns when it has made its first write.
-async fn begin(caller: &Caller, vercel: &Vercel) -> String {
+async fn begin(caller: &Caller, vercel: &StandIn) -> String {
     let connected = caller
         .post(
             "/v1/integrations/vercel/connect",
@@ -95,7 +96,7 @@ async fn begin(caller: &Caller, vercel: &Vercel) -> String {
     accepted["jobId"].as_str().unwrap().to_owned()
 }
 
-async fn finished(caller: &Caller, vercel: &Vercel, job: &str) {
+async fn finished(caller: &Caller, vercel: &StandIn, job: &str) {
     let path = format!("/v1/integrations/jobs/{job}");
     let mut document = Value::Null;
     for _ in 0..600 {

@@ -20,6 +20,9 @@ use crate::domain::names::is_provider_ref;
 /// largest size would need more, but a deployment of it cannot exist.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
+/// How we name ourselves to providers.
+pub const USER_AGENT: &str = concat!("keyway-integrations/", env!("CARGO_PKG_VERSION"));
+
 /// What may stand in a path segment as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -288,7 +291,7 @@ fn build(plain: bool, timeout: Duration) -> reqwest::Result<reqwest::Client> {
     // The program installs it first thing; a test may not have. A second one is refused and meant.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
-        .user_agent(concat!("keyway-integrations/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         // Less than the whole, so that a host that does not answer is seen as "nothing was sent".

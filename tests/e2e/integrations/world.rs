@@ -7,10 +7,11 @@ use std::time::Duration;
 use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobState};
 use keyway_shared::queue::Room;
 use keyway_shared::store::{Claim, Settlement};
-use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TOKEN, Vercel};
+use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TOKEN};
 use keyway_tests::app::{Account, AppBuilder, TestApp};
 use keyway_tests::client::Client;
 use keyway_tests::database::Profile;
+use keyway_tests::stand_in::StandIn;
 use keyway_worker::{RetryPolicy, WorkerContext, WorkerOptions};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,7 +21,7 @@ pub(crate) const SYNC: &str = "/v1/integrations/vaults/acme/my-app/sync";
 
 pub(crate) struct World {
     pub(crate) app: TestApp,
-    pub(crate) vercel: Vercel,
+    pub(crate) vercel: StandIn,
     /// The vault's admin.
     pub(crate) account: Account,
     pub(crate) me: Client,
@@ -34,7 +35,7 @@ impl World {
     }
 
     pub(crate) async fn start_with(profile: Profile, change: impl FnOnce(&mut AppBuilder)) -> Self {
-        let vercel = Vercel::start(Preset::LivedIn).await.expect("a stand-in");
+        let vercel = StandIn::start(Preset::LivedIn).await.expect("a stand-in");
         let mut builder = TestApp::builder(profile);
         let settings = &mut builder.providers.vercel;
         settings.api_url = vercel.url();
