@@ -1,6 +1,7 @@
-//! Our client, judged by what others wrote: each of its requests is held against the vendor's
-//! description.
+//! Our simulator and our client, proven by what others wrote: the vendor's own client drives the
+//! simulator, and the vendor's description judges our client.
 
 #![cfg(test)]
 
 mod requests;
+mod vendor_client;

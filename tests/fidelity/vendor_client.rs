@@ -1,0 +1,67 @@
+//! Vercel's own client (`@vercel/sdk`) against our simulator: see tests/vercel-sdk.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use keyway_simulator::vercel::{Preset, TOKEN};
+use keyway_tests::stand_in::StandIn;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vercels_own_client_accepts_the_simulator() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vercel-sdk");
+    let vercel = StandIn::start(Preset::LivedIn).await.unwrap();
+    let url = vercel.url();
+    let run = move || {
+        need_node();
+        install(&folder);
+        run(Command::new("node")
+            .args(["main.mjs", &url, TOKEN])
+            .current_dir(&folder))
+    };
+    let (passed, output) = tokio::task::spawn_blocking(run).await.unwrap();
+    println!("{output}");
+    assert!(passed, "the steps above failed");
+    assert!(vercel.calls() > 0);
+}
+
+fn need_node() {
+    let major = Command::new("node")
+        .args(["-p", "process.versions.node.split('.')[0]"])
+        .output()
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .and_then(|text| text.trim().parse::<u32>().ok());
+    assert!(
+        major >= Some(20),
+        "Node.js 20 or later with npm is needed: start the tests with tests/run, which installs it \
+         or says how"
+    );
+}
+
+/// Installs what the lock file names, once for each state of it. Runs in other processes wait.
+fn install(folder: &Path) {
+    let lock = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vercel-sdk.lock");
+    let lock = File::create(lock).unwrap();
+    lock.lock().unwrap();
+    let wanted = std::fs::read(folder.join("package-lock.json")).unwrap();
+    let stamp = folder.join("node_modules/.installed-from.json");
+    if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return;
+    }
+    let (installed, output) = run(Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(folder));
+    assert!(installed, "npm ci failed:\n{output}");
+    std::fs::write(stamp, wanted).unwrap();
+}
+
+/// Whether it succeeded, and what it printed.
+fn run(command: &mut Command) -> (bool, String) {
+    let output = command.output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
+}
