@@ -203,3 +203,44 @@ pub(crate) async fn splits_stay_open_until_closed(world: &World) {
     tx.close_split(record.split.id, world.now()).await.unwrap();
     assert!(tx.open_splits(PROJECT).await.unwrap().is_empty());
 }
+
+pub(crate) async fn what_is_known_goes_with_the_environment(world: &World) {
+    let (acme, other) = (world.place("acme").await, world.place("other").await);
+    let (vault, at) = (acme.vault.id, world.now());
+    let keys = ["A".to_owned()];
+    let print = [fingerprint(1, "1")];
+    let write = async |environment| {
+        let mut tx = world.tx().await;
+        tx.mark_written(vault, environment, PROJECT, SLOT, &keys, at)
+            .await
+            .unwrap();
+        tx.put_fingerprints(vault, environment, PROJECT, SLOT, &print, at)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    };
+    let known = async || {
+        let mut tx = world.tx().await;
+        let keys = tx.foreign_keys(PROJECT, SLOT, other.production.id).await;
+        let mut prints = Vec::new();
+        for environment in [acme.production.id, acme.staging.id] {
+            prints.extend(tx.fingerprints(environment, PROJECT, SLOT).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        (keys.unwrap().len(), prints.len())
+    };
+    write(acme.production.id).await;
+    write(acme.staging.id).await;
+    assert_eq!(known().await, (1, 2));
+    let mut tx = world.tx().await;
+    assert!(tx.delete_environment(vault, acme.staging.id).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(known().await, (1, 1));
+    // A job that ends later writes nothing for what is gone.
+    write(acme.staging.id).await;
+    assert_eq!(known().await, (1, 1));
+    let mut tx = world.tx().await;
+    assert!(tx.delete_vault(acme.user.id, vault).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(known().await, (0, 0));
+}

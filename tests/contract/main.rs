@@ -125,6 +125,7 @@ behaviours! {
         a_thousand_fingerprints_are_saved_and_replaced,
         suspicion_drops_the_fingerprints_of_a_project,
         written_keys_protect_from_others,
+        what_is_known_goes_with_the_environment,
         the_last_sync_is_remembered_by_direction,
         splits_stay_open_until_closed;
     plans:

@@ -73,28 +73,23 @@ impl Tx {
         Ok(())
     }
 
-    /// The names that an entry about a user and a vault bears: the user's, and the vault's
-    /// `owner/repo`.
-    pub async fn activity_names(
-        &mut self,
-        user_id: Uuid,
-        vault_id: Uuid,
-    ) -> Result<Option<(String, Option<String>)>, StoreError> {
-        let row: Option<(String, Option<String>, Option<String>)> = on!(self, |conn| {
-            sqlx::query_as(
-                "SELECT u.username, v.repo_owner, v.repo_name
-                 FROM users u LEFT JOIN vaults v ON v.id = $2 WHERE u.id = $1",
-            )
-            .bind(user_id)
-            .bind(vault_id)
-            .fetch_optional(conn)
-        })?;
-        Ok(row.map(|(username, owner, repo)| {
-            let vault = owner
-                .zip(repo)
-                .map(|(owner, repo)| format!("{owner}/{repo}"));
-            (username, vault)
-        }))
+    /// Adds an entry that a job makes: the names that it bears are those of its user and its vault.
+    pub async fn insert_job_activity(&mut self, activity: &Activity) -> Result<(), StoreError> {
+        changed!(self, |conn| sqlx::query(
+            "INSERT INTO activity (id, at, action, user_id, username, vault_id, repo_full_name,
+                 platform, metadata)
+             SELECT $1, $2, $3, u.id, u.username, $5, v.repo_owner || '/' || v.repo_name, $6, $7
+             FROM users u LEFT JOIN vaults v ON v.id = $5 WHERE u.id = $4"
+        )
+        .bind(activity.id)
+        .bind(activity.at)
+        .bind(activity.action.as_str())
+        .bind(activity.user_id)
+        .bind(activity.vault_id)
+        .bind(activity.platform.as_str())
+        .bind(Json(&activity.metadata))
+        .execute(conn))?;
+        Ok(())
     }
 
     /// A user's own entries and those of the vaults the user is a member of, newest first, and how

@@ -7,10 +7,10 @@ pub(super) struct Dialect {
     pub(super) for_update: &'static str,
     /// The same, leaving out what others have locked.
     pub(super) skip_locked: &'static str,
-    /// Saves the fingerprints in the JSON list `$5`. A thousand rows are one parameter, so that the
+    /// Saves the fingerprints in the JSON list `$5`, if their environment is there. A thousand rows are one parameter, so that the
     /// statement is prepared once and not parsed with thousands of them.
     pub(super) put_fingerprints: &'static str,
-    /// Notes the written keys in the JSON list `$5`.
+    /// Notes the written keys in the JSON list `$5`, if their environment is there.
     pub(super) mark_written: &'static str,
     /// Records the plan `$3` of the job `$1` while its lease `$2` holds. The job's row is locked:
     /// whoever would take the job over waits until the plan is recorded.
@@ -22,14 +22,18 @@ pub(super) const POSTGRES: Dialect = Dialect {
     skip_locked: "FOR NO KEY UPDATE SKIP LOCKED",
     put_fingerprints: "INSERT INTO fingerprints (vault_id, environment_id, project_key, slot, key,
              remote_id, stamp, mac, updated_at)
-         SELECT $1, $2, $3, $4, r.key, r.remote_id, r.stamp, decode(r.mac, 'hex'), $6
-         FROM jsonb_to_recordset($5) AS r (key text, remote_id text, stamp text, mac text)
+         SELECT $1, e.id, $3, $4, r.key, r.remote_id, r.stamp, decode(r.mac, 'hex'), $6
+         FROM environments e,
+             jsonb_to_recordset($5) AS r (key text, remote_id text, stamp text, mac text)
+         WHERE e.id = $2 FOR KEY SHARE OF e
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              remote_id = excluded.remote_id, stamp = excluded.stamp, mac = excluded.mac,
              updated_at = excluded.updated_at",
     mark_written: "INSERT INTO written_keys
              (vault_id, environment_id, project_key, slot, key, written_at)
-         SELECT $1, $2, $3, $4, r.key, $6 FROM jsonb_array_elements_text($5) AS r (key)
+         SELECT $1, e.id, $3, $4, r.key, $6
+         FROM environments e, jsonb_array_elements_text($5) AS r (key)
+         WHERE e.id = $2 FOR KEY SHARE OF e
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              written_at = excluded.written_at",
     record_plan: "INSERT INTO job_reports (job_id, planned)
@@ -42,18 +46,18 @@ pub(super) const POSTGRES: Dialect = Dialect {
 pub(super) const SQLITE: Dialect = Dialect {
     for_update: "",
     skip_locked: "",
-    // `WHERE true` keeps SQLite from reading the conflict clause as part of a join.
     put_fingerprints: "INSERT INTO fingerprints (vault_id, environment_id, project_key, slot, key,
              remote_id, stamp, mac, updated_at)
-         SELECT $1, $2, $3, $4, r.value ->> 'key', r.value ->> 'remote_id', r.value ->> 'stamp',
+         SELECT $1, e.id, $3, $4, r.value ->> 'key', r.value ->> 'remote_id', r.value ->> 'stamp',
              unhex(r.value ->> 'mac'), $6
-         FROM json_each($5) AS r WHERE true
+         FROM environments e, json_each($5) AS r WHERE e.id = $2
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              remote_id = excluded.remote_id, stamp = excluded.stamp, mac = excluded.mac,
              updated_at = excluded.updated_at",
     mark_written: "INSERT INTO written_keys
              (vault_id, environment_id, project_key, slot, key, written_at)
-         SELECT $1, $2, $3, $4, r.value, $6 FROM json_each($5) AS r WHERE true
+         SELECT $1, e.id, $3, $4, r.value, $6
+         FROM environments e, json_each($5) AS r WHERE e.id = $2
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              written_at = excluded.written_at",
     record_plan: "INSERT INTO job_reports (job_id, planned)

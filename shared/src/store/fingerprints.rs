@@ -233,6 +233,23 @@ impl Tx {
         .fetch_one(conn))?)
     }
 
+    /// Removes what is known of the destinations of an environment that was deleted in this unit of
+    /// work: whoever writes such a row waits for the environment's.
+    pub(super) async fn forget_destinations(
+        &mut self,
+        environment_id: Uuid,
+    ) -> Result<(), StoreError> {
+        for statement in [
+            "DELETE FROM fingerprints WHERE environment_id = $1",
+            "DELETE FROM written_keys WHERE environment_id = $1",
+        ] {
+            changed!(self, |conn| sqlx::query(statement)
+                .bind(environment_id)
+                .execute(conn))?;
+        }
+        Ok(())
+    }
+
     /// Removes rows of some keys from a table whose rows go by environment and destination.
     async fn delete_destination_keys(
         &mut self,

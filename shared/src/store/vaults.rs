@@ -188,6 +188,7 @@ impl Tx {
         user_id: Uuid,
         vault_id: Uuid,
     ) -> Result<bool, StoreError> {
+        let environments = self.list_environments(vault_id).await?;
         let rows = changed!(self, |conn| sqlx::query(
             "DELETE FROM vaults WHERE id = $2 AND EXISTS
                  (SELECT 1 FROM vault_members m WHERE m.vault_id = vaults.id AND m.user_id = $1)"
@@ -195,6 +196,11 @@ impl Tx {
         .bind(user_id)
         .bind(vault_id)
         .execute(conn))?;
+        if rows == 1 {
+            for environment in environments {
+                self.forget_destinations(environment.id).await?;
+            }
+        }
         Ok(rows == 1)
     }
 

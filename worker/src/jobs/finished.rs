@@ -253,17 +253,15 @@ impl Finished {
         id: Uuid,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let names = tx.activity_names(job.user_id, job.vault_id).await?;
-        let (username, repo_full_name) = names.unwrap_or_default();
         let report = self.report(job, 0);
-        tx.insert_activity(&Activity {
+        tx.insert_job_activity(&Activity {
             id,
             at,
             action: Deed::SecretsSynced,
             user_id: Some(job.user_id),
-            username,
+            username: String::new(),
             vault_id: Some(job.vault_id),
-            repo_full_name,
+            repo_full_name: None,
             platform: Platform::Api,
             ip: None,
             api_key_id: None,

@@ -111,12 +111,13 @@ impl Run<'_> {
     /// Whoever asked must still be allowed to, at every start.
     async fn authorise(&self, tx: &mut Tx) -> Result<(Connection, Credential), Failure> {
         let job = self.job;
-        let access = tx.find_vault_by_id(job.user_id, job.vault_id).await?;
-        let environment = tx
-            .find_environment_by_id(job.vault_id, job.environment_id)
-            .await?;
-        let connection = tx
-            .connection_credential(job.user_id, job.connection_id)
+        let (role, connection) = tx
+            .job_authority(
+                job.user_id,
+                job.vault_id,
+                job.environment_id,
+                job.connection_id,
+            )
             .await?;
         let writes_vault = job.kind == JobKind::Sync && job.request.direction == Direction::Pull;
         let deletes = job.kind == JobKind::Sync && job.request.allow_delete;
@@ -125,13 +126,10 @@ impl Run<'_> {
         } else {
             Role::Read
         };
-        if access.is_none_or(|access| access.role < needed) {
+        if role.is_none_or(|role| role < needed) {
             return Err(gone(
-                "The one who asked may no longer do this in the vault.",
+                "The one who asked may no longer do this in the vault, or its environment is gone.",
             ));
-        }
-        if environment.is_none() {
-            return Err(gone("The vault's environment is gone."));
         }
         let (connection, credential) = connection.ok_or_else(|| gone("The connection is gone."))?;
         if connection.status == ConnectionStatus::NeedsReconnect {
