@@ -2,11 +2,12 @@
 //!
 //! `consumer` feeds ids from the bell and from the sweeper into an apalis worker; `engine`
 //! claims, runs and settles; `jobs` is what the jobs do; `sweeper` finds in SQL what no bell
-//! told of.
+//! told of; `manual` is a worker that tests drive step by step.
 
 mod consumer;
 mod engine;
 mod jobs;
+mod manual;
 mod sweeper;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use keyway_shared::queue::Queue;
 use keyway_shared::store::Store;
 
 pub use engine::retry::RetryPolicy;
+pub use manual::ManualWorker;
 
 /// How a worker process works.
 #[derive(Debug, Clone)]

@@ -79,7 +79,7 @@ async fn hand_out(
 }
 
 /// Says that this process lives, takes back what dead ones held, and ends what is past its time.
-async fn maintain(engine: &Engine) -> Result<(), StoreError> {
+pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     let options = engine.options();
     let mut tx = engine.store().begin().await?;
     let now = tx.now().await?;
