@@ -244,12 +244,12 @@ fn pull(
             if !inputs.request.allow_delete {
                 return None;
             }
-            if inputs.view.incomplete.is_some() {
-                (Action::Skip, Reason::IncompleteView)
-            } else if inputs.request.delete_scope == DeleteScope::Managed
-                && !inputs.managed.contains(key)
+            // As for a push: what would stay in any case does not fail for what is not shown.
+            if inputs.request.delete_scope == DeleteScope::Managed && !inputs.managed.contains(key)
             {
                 (Action::Skip, Reason::NotManaged)
+            } else if inputs.view.incomplete.is_some() {
+                (Action::Skip, Reason::IncompleteView)
             } else {
                 (Action::Delete, Reason::Extra)
             }
@@ -294,7 +294,8 @@ fn refusal(inputs: &Inputs<'_>, plan: &Plan, rows: &BTreeMap<&str, &RemoteRow>) 
     })
 }
 
-/// Readable, non-reserved keys of the source that take part.
+/// Readable, non-reserved keys of the source that take part. A name that the vault does not take is
+/// none: a source of such keys only would leave the vault empty.
 fn source_size(inputs: &Inputs<'_>, rows: &BTreeMap<&str, &RemoteRow>) -> usize {
     match inputs.request.direction {
         Direction::Push => inputs
@@ -307,6 +308,7 @@ fn source_size(inputs: &Inputs<'_>, rows: &BTreeMap<&str, &RemoteRow>) -> usize 
         Direction::Pull => rows
             .values()
             .filter(|row| row.value != RemoteValue::Unreadable && inputs.filter.takes(&row.key))
+            .filter(|row| names::is_secret_name(&row.key))
             .filter(|row| !inputs.is_reserved(&row.key, Some(row)))
             .count(),
     }
