@@ -205,10 +205,13 @@ impl Engine {
             return Ok(None);
         }
         learnt.write(&mut tx, job, now).await?;
-        if let Entry::End(finished) = entry {
-            finished
-                .write(&mut tx, job, self.context.ambient.new_id(), now)
-                .await?;
+        match entry {
+            Entry::End(finished) => {
+                finished
+                    .write(&mut tx, job, self.context.ambient.new_id(), now)
+                    .await?;
+            }
+            Entry::Back { .. } => learnt.keep_done(&mut tx, job).await?,
         }
         tx.commit().await?;
         Ok(Some(now))

@@ -52,6 +52,16 @@ impl Learnt {
         self.forgotten.insert(key.to_owned());
     }
 
+    /// Keeps the confirmed changes of a job that goes on later, whose last run may not get as far as
+    /// finding them done.
+    pub(crate) async fn keep_done(&self, tx: &mut Tx, job: &Job) -> Result<(), StoreError> {
+        if self.done.is_empty() {
+            return Ok(());
+        }
+        tx.note_outcomes(job.id, &serde_json::json!(self.done))
+            .await
+    }
+
     pub(crate) async fn write(
         &self,
         tx: &mut Tx,

@@ -4,6 +4,7 @@ mod finished;
 mod journal;
 mod learnt;
 mod memory;
+mod outcomes;
 mod pull;
 mod push;
 mod refusal;

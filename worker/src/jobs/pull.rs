@@ -1,15 +1,13 @@
 //! Pull: the vault becomes equal to the provider. Everything is written in the transaction that
 //! settles the job.
 
-use std::collections::BTreeMap;
-
 use keyway_shared::providers::{Applied, ChangeResult};
 use keyway_shared::sync::plan::Action;
 use keyway_shared::sync::remote::RemoteValue;
 
 use super::Run;
 use super::finished::{Finished, VaultWrites};
-use super::push::outcomes;
+use super::outcomes::{Earlier, outcomes};
 use super::refusal::refused;
 use crate::engine::Failure;
 
@@ -42,7 +40,7 @@ impl Run<'_> {
                 result: Ok(None),
             });
         }
-        let outcomes = outcomes(&plan, &BTreeMap::new(), &applied, None);
+        let outcomes = outcomes(&plan, &Earlier::default(), &applied, None);
         let mut finished = Finished::sync(self.job, outcomes, None);
         if finished.error.is_none() {
             let changed =

@@ -9,10 +9,11 @@ use keyway_shared::domain::report::KeyOutcome;
 use keyway_shared::providers::{
     Applied, ApplyOptions, Change, ChangeFailure, ChangeResult, ProviderError, Receipt,
 };
-use keyway_shared::sync::plan::{Action, Plan, Planned, Reason};
+use keyway_shared::sync::plan::{Action, Plan, Reason};
 
-use super::finished::{Finished, sentence};
+use super::finished::Finished;
 use super::journal::SqlJournal;
+use super::outcomes::{Earlier, outcomes};
 use super::refusal::refused;
 use super::scene::Scene;
 use super::{Learnt, Run};
@@ -21,16 +22,18 @@ use crate::engine::guard::Stop;
 
 impl Run<'_> {
     pub(super) async fn push(&self) -> Result<Finished, Failure> {
+        self.load_done().await?;
         let scene = self.scene(true).await?;
         let decision = self.decide(&scene);
         let recorded = self.recorded().await?;
-        self.load_done().await?;
         if let Some(refusal) = &decision.refusal {
             return Err(refused(refusal, recorded.is_some()));
         }
         let rest = self.follow(&scene, decision.plan, recorded.is_some())?;
         let plan = rest.plan;
-        let earlier = self.record(recorded, &plan).await?;
+        let first = self.record(recorded, &plan).await?;
+        let earlier = Earlier::new(first, &plan, scene.view.incomplete.is_some());
+        self.learn_from_the_view(&scene, &plan, &earlier);
         let changes: Vec<Change> = plan
             .keys
             .iter()
@@ -81,11 +84,7 @@ impl Run<'_> {
 
     /// Records the plan before the first write, unless an earlier run did, and gives the one that was
     /// recorded first.
-    async fn record(
-        &self,
-        recorded: Option<Plan>,
-        plan: &Plan,
-    ) -> Result<BTreeMap<String, Planned>, Failure> {
+    async fn record(&self, recorded: Option<Plan>, plan: &Plan) -> Result<Plan, Failure> {
         let first = match recorded {
             Some(first) => first,
             None if plan.writes() => {
@@ -99,8 +98,7 @@ impl Run<'_> {
             }
             None => Plan::default(),
         };
-        let keyed = first.keys.into_iter().map(|one| (one.key.clone(), one));
-        Ok(keyed.collect())
+        Ok(first)
     }
 
     /// The plan that an earlier run of this job recorded before its first write.
@@ -129,6 +127,24 @@ impl Run<'_> {
             .unwrap_or_default();
         self.learn(|learnt| learnt.done = done);
         Ok(())
+    }
+
+    /// What this job had planned to write and now finds written is its own doing, as the report says:
+    /// the answer, and with it the mark of having written, was lost on the way. A mark whose row is
+    /// gone goes too: who makes such a row later makes their own.
+    fn learn_from_the_view(&self, scene: &Scene, plan: &Plan, earlier: &Earlier) {
+        self.learn(|learnt| {
+            let written = plan.keys.iter().filter(|one| earlier.found_written(one));
+            learnt.written.extend(written.map(|one| one.key.clone()));
+            if scene.view.incomplete.is_none() {
+                let rows = scene.view.at(&scene.destination);
+                let gone = scene
+                    .managed
+                    .iter()
+                    .filter(|key| !rows.contains_key(key.as_str()));
+                learnt.deleted.extend(gone.cloned());
+            }
+        });
     }
 
     async fn apply(&self, scene: &Scene, changes: &[Change]) -> Applied {
@@ -203,6 +219,7 @@ impl Run<'_> {
             return;
         };
         learnt.written.insert(key.clone());
+        learnt.deleted.remove(key);
         let stamped = receipt.and_then(|receipt| Some((receipt, receipt.stamp.as_ref()?)));
         match stamped {
             Some((receipt, stamp)) => {
@@ -232,80 +249,4 @@ fn left_alone(changed: &BTreeSet<String>, plan: &Plan) -> Vec<ChangeResult> {
 /// Errors that no later run would be spared.
 const fn is_final(error: &ProviderError) -> bool {
     !error.is_transient() && !matches!(error, ProviderError::Stopped)
-}
-
-/// What became of each key over the whole job: this run's plan and results, and what earlier runs
-/// had planned and this one found done.
-pub(super) fn outcomes(
-    plan: &Plan,
-    earlier: &BTreeMap<String, Planned>,
-    applied: &Applied,
-    fatal: Option<&ProviderError>,
-) -> Vec<KeyOutcome> {
-    let results: BTreeMap<&str, Result<(), &ChangeFailure>> = applied
-        .results
-        .iter()
-        .map(|result| (result.key.as_str(), result.result.as_ref().map(|_| ())))
-        .collect();
-    let mut outcomes: BTreeMap<String, KeyOutcome> = BTreeMap::new();
-    for planned in &plan.keys {
-        let mut shown = planned;
-        if planned.reason == Reason::Unchanged
-            && let Some(before) = earlier.get(&planned.key)
-            && matches!(before.action, Action::Create | Action::Update)
-        {
-            shown = before;
-        }
-        let failure = failure_of(planned, results.get(planned.key.as_str()).copied(), fatal);
-        let (code, message) = failure.unzip();
-        outcomes.insert(
-            planned.key.clone(),
-            KeyOutcome {
-                key: planned.key.clone(),
-                action: shown.action,
-                reason: shown.reason,
-                code,
-                message,
-            },
-        );
-    }
-    // Deleted by an earlier run, hence on neither side now.
-    for before in earlier.values() {
-        if before.action == Action::Delete && !outcomes.contains_key(&before.key) {
-            outcomes.insert(
-                before.key.clone(),
-                KeyOutcome {
-                    key: before.key.clone(),
-                    action: before.action,
-                    reason: before.reason,
-                    code: None,
-                    message: None,
-                },
-            );
-        }
-    }
-    outcomes.into_values().collect()
-}
-
-fn failure_of(
-    planned: &Planned,
-    result: Option<Result<(), &ChangeFailure>>,
-    fatal: Option<&ProviderError>,
-) -> Option<(ErrorCode, String)> {
-    if let (Action::Skip, None) = (planned.action, &result) {
-        let hidden = planned.reason == Reason::IncompleteView;
-        return hidden.then(|| {
-            let message = "the provider showed only a part of its variables".to_owned();
-            (ErrorCode::IncompleteView, message)
-        });
-    }
-    match (result, fatal) {
-        (Some(Ok(())), _) => None,
-        (Some(Err(failure)), _) => Some((failure.code, failure.message.clone())),
-        (None, Some(error)) => Some((error.code(), sentence(error))),
-        (None, None) => Some((
-            ErrorCode::NotAttempted,
-            "not tried, because what comes before it failed".to_owned(),
-        )),
-    }
 }

@@ -42,7 +42,7 @@ pub(super) struct Scene {
     /// Why what a reader saw may not be what a sync will find.
     pub(super) caveats: Vec<Warning>,
     fingerprints: BTreeMap<String, Fingerprint>,
-    managed: BTreeSet<String>,
+    pub(super) managed: BTreeSet<String>,
     foreign: BTreeSet<String>,
     /// This pair was synced with success before.
     pub(super) synced_before: bool,

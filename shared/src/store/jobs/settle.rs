@@ -111,6 +111,12 @@ impl Tx {
         Ok(rows == 1)
     }
 
+    /// Notes what a job that goes on later has done so far. To follow [`Tx::wait_job`], in the same
+    /// unit of work.
+    pub async fn note_outcomes(&mut self, id: Uuid, outcomes: &Value) -> Result<(), StoreError> {
+        self.write_report(id, None, Some(outcomes), None).await
+    }
+
     /// Ends what waits on a connection that goes away, and asks what runs to stop. Gives the jobs that
     /// ended, with the instances whose callers wait.
     pub async fn cancel_connection_jobs(
