@@ -12,7 +12,7 @@ use super::batch::Item;
 use super::client::Client;
 use super::errors::{Failure, Refusal};
 use super::rows::{is_at, list, lists};
-use super::wire::{Exposed, NewEnv};
+use super::wire::{Env, Exposed, NewEnv};
 use crate::domain::job::ErrorCode;
 use crate::providers::{ProviderError, Session, Split};
 use crate::secret::Secret;
@@ -151,10 +151,23 @@ pub(super) async fn close(
         )
         .await;
     match given_back {
+        // An answer that shows our environment still off leaves the record open.
+        Ok(Some(env)) if shows_others_only(&env, &destination.scope) => {
+            Err(ProviderError::Conflict)
+        }
         Ok(_) => Ok(()),
         Err(failure) if failure.error == ProviderError::NotFound => Ok(()),
         Err(failure) => Err(failure.error),
     }
+}
+
+fn shows_others_only(env: &Env, scope: &String) -> bool {
+    let mut scopes = env
+        .target
+        .iter()
+        .chain(&env.custom_environment_ids)
+        .peekable();
+    scopes.peek().is_some() && !scopes.any(|shown| shown == scope)
 }
 
 /// `false` when Vercel refuses the row for good.
