@@ -32,6 +32,6 @@ impl ManualWorker {
     /// Claims the job, runs it and settles it, unless it cannot be claimed. To drop the future is to
     /// everybody else what the death of the process is: the claim stands until its lease runs out.
     pub async fn run(&self, job: Uuid) {
-        Box::pin(self.engine.handle(job)).await;
+        self.engine.handle(job).await;
     }
 }

@@ -128,7 +128,10 @@ impl Engine {
             run = job.run,
             attempt = job.attempt,
         );
-        self.run(job, lease_id, lease_end).instrument(span).await;
+        // On the heap: its state is large, and every future around it would hold it.
+        Box::pin(self.run(job, lease_id, lease_end))
+            .instrument(span)
+            .await;
     }
 
     async fn claim(&self, id: Uuid, lease_id: Uuid) -> Result<Claim, StoreError> {
