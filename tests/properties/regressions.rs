@@ -174,3 +174,14 @@ vault D=empty
 fault write 0 429
 "
 );
+
+holds!(
+    a_split_that_was_not_undone_stays_on_record,
+    "
+push development
+row B=empty sensitive on development env_b
+vault B=empty
+fault write 1 403
+fault write 2 skip-item
+"
+);
