@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::options::{Direction, VariableType};
 use super::plan::{Action, Plan, Planned, Reason};
 use super::planner::{Inputs, Refusal};
-use super::remote::{RemoteRow, RemoteValue};
+use super::remote::{RemoteRow, RemoteValue, RowOwner};
 use crate::domain::words;
 use crate::secret::Secret;
 
@@ -123,7 +123,8 @@ pub fn warnings(inputs: &Inputs<'_>, plan: &Plan, refusal: Option<&Refusal>) -> 
         let of_source = if pushes {
             inputs.vault.values.contains_key(key)
         } else {
-            rows.contains_key(key)
+            let row = rows.get(key);
+            row.is_some_and(|row| row.owner != RowOwner::Platform)
         };
         reason == Reason::Reserved && of_source
     });

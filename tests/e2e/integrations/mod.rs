@@ -4,6 +4,7 @@ mod connections;
 mod jobs;
 mod leaks;
 mod links;
+mod lived_in;
 mod oauth;
 mod plans;
 mod refusals;

@@ -73,10 +73,13 @@ fn names_that_will_not_be_as_they_were_asked_for() {
     // The platform's own rows are not the vault's wish.
     let mut platform = row("VERCEL_URL", known(""));
     platform.owner = RowOwner::Platform;
-    let world = World::new(Direction::Push)
+    let mut world = World::new(Direction::Push)
         .vault("KEY", "1")
-        .remote(platform);
+        .remote(platform)
+        .remote(row("TZ", known("UTC")));
     assert!(world.warnings().is_empty());
+    world.request.direction = Direction::Pull;
+    assert_eq!(world.warnings(), ["reserved TZ"]);
 }
 
 #[test]
