@@ -54,29 +54,32 @@ fn secrets(count: usize, version: usize) -> Value {
         .into()
 }
 
-/// 500 new secrets, then the same again, with 50 ms for each call.
+/// New secrets, then the same again, with 50 ms for each call.
 async fn large(client: &Client, vercel: &Vercel) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     vercel.set_latency(LATENCY);
-    for (name, calls, same) in [
-        ("500 new, 50 ms a call", 2, false),
-        ("500 unchanged", 1, true),
-    ] {
-        let (mut ours, mut floors, mut made) = (Vec::new(), Vec::new(), 0);
-        for round in 0..5 {
-            let project = vercel.add_project(&format!("large-{same}-{round}"), None);
-            client.set_vault("acme/large", &secrets(500, round)).await?;
-            if same {
-                client.push("acme/large", &project).await?;
+    for size in [10, 100, 500, 1_000] {
+        for (what, calls, same) in [("new, 50 ms a call", 2, false), ("unchanged", 1, true)] {
+            let (mut ours, mut floors, mut made) = (Vec::new(), Vec::new(), 0);
+            for round in 0..5 {
+                let name = format!("{size}-{same}-{round}");
+                let project = vercel.add_project(&format!("large-{name}"), None);
+                client
+                    .set_vault("acme/large", &secrets(size, round))
+                    .await?;
+                if same {
+                    client.push("acme/large", &project).await?;
+                }
+                vercel.reset_calls();
+                let (took, _) = client.push("acme/large", &project).await?;
+                ours.push(took);
+                made = vercel.calls();
+                let bare = vercel.add_project(&format!("bare-{name}"), None);
+                floors.push(program::floor(vercel, &bare, size, calls).await?);
             }
-            vercel.reset_calls();
-            let (took, _) = client.push("acme/large", &project).await?;
-            ours.push(took);
-            made = vercel.calls();
-            let bare = vercel.add_project(&format!("bare-{same}-{round}"), None);
-            floors.push(program::floor(vercel, &bare, 500, calls).await?);
+            let name = format!("{size} {what}");
+            rows.push(Row::new(name, made, median(floors), median(ours)));
         }
-        rows.push(Row::new(name, made, median(floors), median(ours)));
     }
     vercel.set_latency(Duration::ZERO);
     Ok(rows)

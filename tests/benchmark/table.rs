@@ -12,9 +12,14 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(name: &str, calls: usize, floor: Duration, ours: Duration) -> Self {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        calls: usize,
+        floor: Duration,
+        ours: Duration,
+    ) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.into(),
             calls,
             floor,
             ours,

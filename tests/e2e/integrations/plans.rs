@@ -108,6 +108,23 @@ async fn a_plan_is_its_users_and_its_vaults(profile: Profile) {
     assert_eq!(me.post(SYNC, body).await.data(200)["status"], "success");
 }
 
+async fn a_plan_is_of_an_environment_and_not_of_its_name(profile: Profile) {
+    let world = start(profile).await;
+    let me = &world.me;
+    let plan = preview(&world, "&keywayEnvironment=staging&include=NOTHING").await;
+    let plan = json!({ "planId": plan["planId"] });
+    let environments = "/v1/vaults/acme/my-app/environments";
+    let rename = |from: &str, to: &str| {
+        let path = format!("{environments}/{from}");
+        let body = json!({ "newName": to });
+        async move { me.patch(&path, body).await }
+    };
+    rename("staging", "elsewhere").await.data(200);
+    me.post(SYNC, plan.clone()).await.problem(404, "not-found");
+    rename("development", "staging").await.data(200);
+    me.post(SYNC, plan).await.problem(409, "plan-stale");
+}
+
 async fn a_preview_of_what_is_refused_warns_and_has_no_plan(profile: Profile) {
     let world = start(profile).await;
     let path = "&allowDelete=true&keywayEnvironment=development";
@@ -146,6 +163,7 @@ on_both_profiles!(
     a_sync_does_exactly_what_the_plan_says,
     a_plan_that_does_not_hold_any_more_writes_nothing,
     a_plan_is_its_users_and_its_vaults,
+    a_plan_is_of_an_environment_and_not_of_its_name,
     a_preview_of_what_is_refused_warns_and_has_no_plan,
     a_plan_of_a_pull_is_carried_out_the_same_way,
 );

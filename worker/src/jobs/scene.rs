@@ -26,8 +26,8 @@ use super::memory::Memory;
 use super::refusal::{gone, plan_stale};
 use crate::engine::Failure;
 
-/// How long a reader waits for jobs that write to its project.
-const READER_PATIENCE: TimeDelta = TimeDelta::seconds(60);
+/// How long a reader waits for jobs that write to its project: less than its caller waits for it.
+const READER_PATIENCE: TimeDelta = TimeDelta::seconds(15);
 /// Single values read at the same time.
 const READS_AT_ONCE: usize = 8;
 

@@ -11,7 +11,7 @@ use super::open::{accept, open};
 use super::report::SyncReportBody;
 use super::{role, scopes};
 use crate::envelope::Envelope;
-use crate::error::ApiError;
+use crate::error::{ApiError, ConflictCode};
 use crate::extract::{Caller, Strict, VaultPath};
 use crate::jobs::{Patience, RunningSync, SyncAnswer};
 use crate::schema::{Body, Conflicting, Guarded, Missing};
@@ -46,21 +46,28 @@ pub(crate) async fn run_sync(
     patience: Patience,
     Strict(fields): Strict<SyncFields>,
 ) -> Result<SyncAnswer, ApiError> {
-    let (mut tx, (selection, request)) = match fields.plan_id {
+    let (mut tx, (selection, request), environment_id) = match fields.plan_id {
         None => {
             let parts = fields.into_parts()?;
-            (state.store.begin().await?, parts)
+            (state.store.begin().await?, parts, None)
         }
         Some(id) => {
             let mut tx = state.store.begin().await?;
             let plan = planned(&mut tx, &caller, &path, id).await?;
-            (tx, fields.into_parts_of(plan)?)
+            let environment_id = plan.environment_id;
+            (tx, fields.into_parts_of(plan)?, Some(environment_id))
         }
     };
     let (direction, allow_delete) = (request.direction, request.allow_delete);
     caller.require_all(&scopes(direction, allow_delete))?;
     let needed = role(direction, allow_delete);
     let opened = open(&mut tx, &state, &caller, &path, needed, &selection).await?;
+    if environment_id.is_some_and(|id| id != opened.environment.id) {
+        return Err(ApiError::Conflict(
+            ConflictCode::PlanStale,
+            "Another environment has the name of the plan's. Preview again".into(),
+        ));
+    }
     let pending = accept(tx, &state, &caller, opened, JobKind::Sync, request).await?;
     SyncAnswer::to(&pending, &state, &caller, patience).await
 }
