@@ -2,7 +2,7 @@
 
 use keyway_shared::domain::job::{ErrorCode, JobKind, JobState};
 use keyway_shared::sync::options::Direction;
-use keyway_simulator::vercel::{EnvSeed, Preset};
+use keyway_simulator::vercel::{EnvSeed, Options, Preset};
 use keyway_simulator::{Action, Fault};
 use keyway_tests::database::Profile;
 use serde_json::json;
@@ -12,6 +12,7 @@ use super::world::{PROJECT, World};
 keyway_tests::on_both_profiles!(
     a_push_creates_updates_and_then_finds_nothing_to_do,
     a_shared_row_is_taken_apart_and_other_environments_keep_their_value,
+    the_type_that_came_back_is_told,
     a_partial_failure_is_told_as_partial,
     nothing_is_deleted_after_a_failure,
     a_pull_reads_real_values_and_keeps_what_it_cannot_read,
@@ -107,6 +108,31 @@ async fn a_shared_row_is_taken_apart_and_other_environments_keep_their_value(pro
     assert_eq!(preview.as_deref(), Some("https://sentry.example/1"));
     // Owned by an integration: protected.
     assert!(world.production("POSTGRES_URL").is_some());
+    world.stop().await;
+}
+
+async fn the_type_that_came_back_is_told(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    let old = EnvSeed::new("OLD", "1", &["production"]).kind("plain");
+    world.vercel.add_env(PROJECT, &old);
+    world.set_vault(&[("NEW", "1"), ("OLD", "2")]).await;
+    // A team may have all that is new in production made sensitive.
+    let promote = |options: &mut Options| options.promote_to_sensitive = true;
+    world.vercel.set(promote);
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.state, JobState::Succeeded, "{}", pushed.result);
+    let mut tx = world.store.begin_read().await.unwrap();
+    let report = tx.find_report(pushed.job.id).await.unwrap().unwrap();
+    drop(tx);
+    assert_eq!(
+        report.outcomes.unwrap(),
+        json!([
+            {"key": "NEW", "action": "create", "reason": "missing", "variableType": "sensitive"},
+            {"key": "OLD", "action": "update", "reason": "changed", "variableType": "sensitive"},
+        ])
+    );
+    // What cannot be read any more is still known not to have changed.
+    assert_eq!(world.push().await.result["skipped"], 2);
     world.stop().await;
 }
 

@@ -62,7 +62,7 @@ async fn hand_out(
         if free == 0 {
             continue;
         }
-        let mut tx = engine.store().begin().await?;
+        let mut tx = engine.store().begin_fleeting().await?;
         let due = tx.due_jobs(class, free as i64).await?;
         tx.commit().await?;
         for job in due {

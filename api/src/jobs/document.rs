@@ -20,6 +20,7 @@ pub(crate) struct Progress {
 
 /// What happened to one key.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = KeyOutcome)]
 pub(crate) struct OutcomeBody {
     /// The key.
@@ -30,6 +31,9 @@ pub(crate) struct OutcomeBody {
     /// Why the plan said so.
     #[schema(example = "missing")]
     reason: String,
+    /// The type that the provider says the variable has now; told of what was written.
+    #[schema(example = "encrypted")]
+    variable_type: Option<String>,
     /// Set when it failed.
     code: Option<String>,
     /// The same as a sentence.

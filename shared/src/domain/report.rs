@@ -33,6 +33,9 @@ pub struct KeyOutcome {
     pub action: Action,
     /// Why the plan said so.
     pub reason: Reason,
+    /// The type that the provider says the variable has now; told of what was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable_type: Option<String>,
     /// Set when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,

@@ -103,6 +103,9 @@ pub struct Receipt {
     /// Its stamp in the answer of that write; `None` when the answer bore none, and then nothing is
     /// remembered of the write.
     pub stamp: Option<String>,
+    /// The provider's word for the row's type in that answer: a policy may have made it another than
+    /// was asked for.
+    pub kind: Option<String>,
 }
 
 /// What became of one change.

@@ -199,10 +199,27 @@ impl Store {
         let conn = match &self.pools {
             Pools::Postgres(pool) => Conn::Postgres(PostgresUnit::Transaction(pool.begin().await?)),
             Pools::Sqlite { writer, .. } => {
-                Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+                // With each, since the connection may have been left otherwise by `begin_fleeting`.
+                const DURABLE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
+                Conn::Sqlite(writer.begin_with(DURABLE).await?)
             }
         };
         Ok(self.tx(conn))
+    }
+
+    /// Begins a unit of work that says what is true only while this process lives: who runs a job,
+    /// until when, how far it is. On SQLite, which is one process', its commit is not waited for to
+    /// reach the disk: a failure of power takes the process and what it said. Nothing is ever lost by
+    /// a crash of the process alone. On Postgres the other processes go on, and it is like any other.
+    pub async fn begin_fleeting(&self) -> Result<Tx, StoreError> {
+        const FLEETING: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
+        match &self.pools {
+            Pools::Postgres(_) => self.begin().await,
+            Pools::Sqlite { writer, .. } => {
+                let tx = writer.begin_with(FLEETING).await?;
+                Ok(self.tx(Conn::Sqlite(tx)))
+            }
+        }
     }
 
     /// Begins a unit of work of a single statement that may write. On Postgres it is done when the
@@ -371,4 +388,43 @@ fn is_missing_table(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| {
         error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_fleeting_units_of_work_do_not_wait_for_the_disk() {
+        const FULL: i64 = 2;
+        const NORMAL: i64 = 1;
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions {
+            url: format!("sqlite://{}/keyway.db", folder.path().display()),
+            max_connections: 1,
+            acquire_timeout: Duration::from_secs(5),
+            read_only: false,
+        };
+        let ring = KeyRing::generate(&Ambient::system()).0;
+        let store = Store::connect(&options, ring, Ambient::system())
+            .await
+            .unwrap();
+        let level = async |tx: Tx| {
+            let Conn::Sqlite(mut conn) = tx.conn else {
+                panic!("SQLite")
+            };
+            let level: i64 = sqlx::query_scalar("PRAGMA synchronous")
+                .fetch_one(&mut *conn)
+                .await
+                .unwrap();
+            conn.commit().await.unwrap();
+            level
+        };
+        assert_eq!(level(store.begin().await.unwrap()).await, FULL);
+        assert_eq!(level(store.begin_fleeting().await.unwrap()).await, NORMAL);
+        assert_eq!(level(store.begin_fleeting().await.unwrap()).await, NORMAL);
+        assert_eq!(level(store.begin().await.unwrap()).await, FULL);
+        assert_eq!(level(store.begin_statement().await.unwrap()).await, FULL);
+        store.close().await;
+    }
 }

@@ -135,7 +135,7 @@ impl Engine {
     }
 
     async fn claim(&self, id: Uuid, lease_id: Uuid) -> Result<Claim, StoreError> {
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.store().begin_fleeting().await?;
         let claim = tx
             .claim_job(id, self.name(), lease_id, self.options().lease)
             .await?;
@@ -231,7 +231,7 @@ impl Engine {
     }
 
     async fn renew(&self, id: Uuid, lease_id: Uuid) -> Result<Renewal, StoreError> {
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.store().begin_fleeting().await?;
         let renewal = tx.renew_lease(id, lease_id, self.options().lease).await?;
         tx.commit().await?;
         Ok(renewal)
@@ -244,7 +244,7 @@ impl Engine {
         done: usize,
         total: usize,
     ) -> Result<(), StoreError> {
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.store().begin_fleeting().await?;
         tx.set_progress(id, lease_id, done as i64, total as i64)
             .await?;
         tx.commit().await

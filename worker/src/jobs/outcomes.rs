@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyway_shared::domain::job::ErrorCode;
 use keyway_shared::domain::report::KeyOutcome;
-use keyway_shared::providers::{Applied, ChangeFailure, ProviderError};
+use keyway_shared::providers::{Applied, ChangeFailure, ProviderError, Receipt};
 use keyway_shared::sync::plan::{Action, Plan, Planned, Reason};
 
 use super::finished::sentence;
@@ -65,15 +65,19 @@ pub(super) fn outcomes(
     applied: &Applied,
     fatal: Option<&ProviderError>,
 ) -> Vec<KeyOutcome> {
-    let results: BTreeMap<&str, Result<(), &ChangeFailure>> = applied
+    let results: BTreeMap<&str, Result<Option<&Receipt>, &ChangeFailure>> = applied
         .results
         .iter()
-        .map(|result| (result.key.as_str(), result.result.as_ref().map(|_| ())))
+        .map(|done| (done.key.as_str(), done.result.as_ref().map(Option::as_ref)))
         .collect();
     let seen = plan.keys.iter().map(|planned| {
         let result = results.get(planned.key.as_str()).copied();
         let failure = failure_of(planned, result, fatal);
-        outcome(earlier.over_the_job(planned), failure)
+        let receipt = result.and_then(Result::ok).flatten();
+        KeyOutcome {
+            variable_type: receipt.and_then(|receipt| receipt.kind.clone()),
+            ..outcome(earlier.over_the_job(planned), failure)
+        }
     });
     let unseen = earlier
         .unseen
@@ -92,6 +96,7 @@ fn outcome(shown: &Planned, failure: Option<(ErrorCode, String)>) -> KeyOutcome 
         key: shown.key.clone(),
         action: shown.action,
         reason: shown.reason,
+        variable_type: None,
         code,
         message,
     }
@@ -99,14 +104,14 @@ fn outcome(shown: &Planned, failure: Option<(ErrorCode, String)>) -> KeyOutcome 
 
 fn failure_of(
     planned: &Planned,
-    result: Option<Result<(), &ChangeFailure>>,
+    result: Option<Result<Option<&Receipt>, &ChangeFailure>>,
     fatal: Option<&ProviderError>,
 ) -> Option<(ErrorCode, String)> {
     if let (Action::Skip, None) = (planned.action, &result) {
         return (planned.reason == Reason::IncompleteView).then(hidden);
     }
     match (result, fatal) {
-        (Some(Ok(())), _) => None,
+        (Some(Ok(_)), _) => None,
         (Some(Err(failure)), _) => Some((failure.code, failure.message.clone())),
         (None, Some(error)) => Some((error.code(), sentence(error))),
         (None, None) => Some((

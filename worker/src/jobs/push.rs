@@ -211,6 +211,7 @@ impl Run<'_> {
                 Action::Delete => Reason::Extra,
                 _ => Reason::Changed,
             },
+            variable_type: receipt.and_then(|receipt| receipt.kind.clone()),
             code: None,
             message: None,
         });

@@ -8,7 +8,7 @@ use super::batch::Item;
 use super::client::Client;
 use super::errors::{Failure, Refusal};
 use super::reserved::is_public;
-use super::rows::lists;
+use super::rows::{kind, lists};
 use super::wire::{EnvPatch, Exposed};
 use crate::domain::job::ErrorCode;
 use crate::providers::{
@@ -151,9 +151,11 @@ impl<'a> Run<'a> {
                 .await
             {
                 Ok(answer) => {
+                    let kind = answer.as_ref().filter(|env| env.kind.is_some()).map(kind);
                     let receipt = Receipt {
                         remote_id: row.id.clone(),
                         stamp: answer.and_then(|env| env.updated_at),
+                        kind,
                     };
                     self.done(item.key, item.action, Ok(Some(receipt)));
                 }

@@ -182,6 +182,7 @@ impl Run<'_> {
                     let receipt = env.id.clone().map(|remote_id| Receipt {
                         remote_id,
                         stamp: env.updated_at.clone(),
+                        kind: env.kind.is_some().then(|| rows::kind(env)),
                     });
                     self.done(item.key, item.action, Ok(receipt));
                 }
