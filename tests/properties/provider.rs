@@ -193,14 +193,14 @@ impl Provider {
             Some(What::ResetAfter) => Reply::Reset,
             Some(What::CrashAfter) => Reply::Never,
             Some(What::Truncated) => Reply::Truncated(status, body),
-            Some(What::Mute) if request.method == "POST" => {
-                Reply::Answer(status, None, json!({"created": [], "failed": []}))
-            }
-            Some(What::Mute) if request.method == "PATCH" => {
-                Reply::Answer(status, None, Json::Null)
-            }
-            Some(What::Mute) if request.method == "DELETE" => {
-                Reply::Answer(status, None, json!({}))
+            Some(What::Mute) if status < 300 => {
+                let body = match request.method.as_str() {
+                    "POST" => json!({"created": [], "failed": []}),
+                    "PATCH" => Json::Null,
+                    "DELETE" => json!({}),
+                    _ => body,
+                };
+                Reply::Answer(status, None, body)
             }
             _ => {
                 state.confirm(request, status, &body);
