@@ -1,7 +1,7 @@
 //! What a sync does to both sides.
 
 use keyway_shared::domain::job::{ErrorCode, JobKind, JobState};
-use keyway_shared::sync::options::Direction;
+use keyway_shared::sync::options::{DeleteScope, Direction};
 use keyway_simulator::vercel::{EnvSeed, Options, Preset};
 use keyway_simulator::{Action, Fault};
 use keyway_tests::database::Profile;
@@ -16,6 +16,7 @@ keyway_tests::on_both_profiles!(
     a_partial_failure_is_told_as_partial,
     nothing_is_deleted_after_a_failure,
     a_pull_reads_real_values_and_keeps_what_it_cannot_read,
+    a_managed_pull_deletes_what_a_pull_wrote,
     a_lost_answer_is_looked_up_before_anything_is_written_again,
     a_rate_limit_waits_and_does_not_count_as_an_attempt,
     an_outage_ends_with_a_clear_error,
@@ -199,6 +200,36 @@ async fn a_pull_reads_real_values_and_keeps_what_it_cannot_read(profile: Profile
     assert!(!values.contains_key("VERCEL_URL"));
     let again = world.push().await;
     assert_eq!(again.result["updated"], 1, "{}", again.result);
+    world.stop().await;
+}
+
+async fn a_managed_pull_deletes_what_a_pull_wrote(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    let seed = |key| EnvSeed::new(key, "1", &["production"]);
+    world.vercel.add_env(PROJECT, &seed("STAYS"));
+    let gone = world.vercel.add_env(PROJECT, &seed("GOES"));
+    world.set_vault(&[("OURS", "1")]).await;
+    let mut request = world.request(Direction::Pull);
+    request.allow_delete = true;
+    request.delete_scope = DeleteScope::Managed;
+    let pulled = world.run(JobKind::Sync, request.clone()).await;
+    assert_eq!(pulled.job.state, JobState::Succeeded, "{}", pulled.result);
+    assert_eq!(pulled.result["created"], 2);
+    world.vercel.remove_env(PROJECT, &gone);
+    for deleted in [1, 0] {
+        let pulled = world.run(JobKind::Sync, request.clone()).await;
+        assert_eq!(pulled.result["deleted"], deleted, "{}", pulled.result);
+        let keys: Vec<_> = world.vault_values().await.into_keys().collect();
+        assert_eq!(keys, ["OURS", "STAYS"]);
+    }
+    // What was only pulled is not ours to delete at the provider.
+    let mut push = world.request(Direction::Push);
+    push.allow_delete = true;
+    push.delete_scope = DeleteScope::Managed;
+    world.set_vault(&[("OURS", "1")]).await;
+    let pushed = world.run(JobKind::Sync, push).await;
+    assert_eq!(pushed.result["deleted"], 0, "{}", pushed.result);
+    assert_eq!(world.production("STAYS").as_deref(), Some("1"));
     world.stop().await;
 }
 

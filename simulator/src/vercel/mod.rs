@@ -134,6 +134,11 @@ impl Vercel {
         self.shared.state().edit_env(project, id, value, at);
     }
 
+    /// Removes a variable as if somebody had done it by hand.
+    pub fn remove_env(&self, project: &str, id: &str) {
+        self.shared.state().remove_env(project, id);
+    }
+
     /// The id of the row that gives an environment its value.
     pub fn row(&self, project: &str, key: &str, scope: &str) -> Option<String> {
         self.shared.state().row(project, key, scope)

@@ -89,6 +89,12 @@ impl State {
         }
     }
 
+    pub(super) fn remove_env(&mut self, project: &str, id: &str) {
+        if let Some(project) = self.project_mut(project) {
+            project.envs.retain(|env| env.id != id);
+        }
+    }
+
     pub(super) fn row(&self, project: &str, key: &str, scope: &str) -> Option<String> {
         let mut rows = self.project(project)?.envs.iter();
         let row = rows.find(|env| {

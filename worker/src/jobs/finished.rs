@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::Learnt;
 use super::learnt::Place;
+use super::memory::managed_slot;
 
 /// How long a sync may name the plan of a preview.
 const PLAN_VALID: TimeDelta = TimeDelta::minutes(15);
@@ -39,6 +40,8 @@ pub(crate) enum Answer {
 /// What a pull writes to the vault.
 #[derive(Debug, Default)]
 pub(crate) struct VaultWrites {
+    /// Where it comes from.
+    pub(crate) place: Option<Place>,
     pub(crate) values: BTreeMap<String, Secret>,
     pub(crate) deletes: Vec<String>,
 }
@@ -200,6 +203,22 @@ impl Finished {
         if !self.vault.deletes.is_empty() {
             tx.delete_keys(vault, environment, &self.vault.deletes, now, until)
                 .await?;
+        }
+        if let Some(place) = &self.vault.place {
+            // What a pull wrote is what a later one may delete where it is confined to that.
+            let (key, slot) = (
+                &place.project_key,
+                managed_slot(&place.slot, Direction::Pull),
+            );
+            let written: Vec<String> = self.vault.values.keys().cloned().collect();
+            if !written.is_empty() {
+                tx.mark_written(vault, environment, key, &slot, &written, now)
+                    .await?;
+            }
+            if !self.vault.deletes.is_empty() {
+                tx.unmark_written(environment, key, &slot, &self.vault.deletes)
+                    .await?;
+            }
         }
         let request = &job.request;
         if let Some((place, revision)) = &self.synced {

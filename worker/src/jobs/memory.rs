@@ -53,7 +53,7 @@ impl Memory {
 
 /// The slot under which what a pull wrote to the vault is remembered: not the destination's own,
 /// where it would count as written to the provider.
-fn managed_slot(slot: &str, direction: Direction) -> String {
+pub(super) fn managed_slot(slot: &str, direction: Direction) -> String {
     match direction {
         Direction::Push => slot.to_owned(),
         Direction::Pull => format!("pull:{slot}"),

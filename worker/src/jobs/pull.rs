@@ -21,7 +21,10 @@ impl Run<'_> {
         // Everything is written at the end and at once, so that no run has an earlier one's effects.
         let plan = self.follow(&scene, decision.plan, false)?.plan;
         let rows = scene.view.at(&scene.destination);
-        let mut vault = VaultWrites::default();
+        let mut vault = VaultWrites {
+            place: Some(scene.place.clone()),
+            ..VaultWrites::default()
+        };
         let mut applied = Applied::default();
         for planned in &plan.keys {
             let value = rows.get(planned.key.as_str()).map(|row| &row.value);
