@@ -18,7 +18,6 @@ fn settlement(id: Uuid, lease_id: Uuid) -> Settlement {
         state: JobState::Partial,
         error_code: Some(ErrorCode::Rejected),
         error: Some("1 of 2 keys failed.".to_owned()),
-        planned: Some(json!(["plan"])),
         outcomes: Some(json!(["outcome"])),
         result: Some(json!({"status": "partial"})),
         provider_calls_add: 4,
@@ -73,7 +72,7 @@ pub(crate) async fn settling_ends_a_job_and_keeps_its_history(world: &World) {
     assert_eq!(attempt.outcome, "partial");
     assert_eq!(attempt.error_code, Some(ErrorCode::Rejected));
     let report = tx.find_report(id).await.unwrap().unwrap();
-    assert_eq!(report.planned, Some(json!(["plan"])));
+    assert_eq!(report.outcomes, Some(json!(["outcome"])));
     assert_eq!(report.result, Some(json!({"status": "partial"})));
 }
 
@@ -177,7 +176,7 @@ pub(crate) async fn a_handback_of_a_cancelled_job_ends_it(world: &World) {
     assert_eq!(job.finished_at, Some(world.now()));
 }
 
-pub(crate) async fn the_first_plan_is_recorded_once(world: &World) {
+pub(crate) async fn a_recorded_plan_outlives_the_settlement(world: &World) {
     let acme = world.place("acme").await;
     let id = world.queued(&acme, PROJECT).await;
     let (_, lease_id) = world.taken(id).await;
@@ -194,7 +193,7 @@ pub(crate) async fn the_first_plan_is_recorded_once(world: &World) {
     );
     assert!(tx.settle_job(&settlement(id, lease_id)).await.unwrap());
     let report = tx.find_report(id).await.unwrap().unwrap();
-    assert_eq!(report.planned, Some(json!(["first"])));
+    assert_eq!(report.planned, Some(json!(["second"])));
     assert_eq!(report.outcomes, Some(json!(["outcome"])));
 }
 

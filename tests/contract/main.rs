@@ -103,7 +103,7 @@ behaviours! {
         a_wait_that_does_not_count_gives_the_attempt_back,
         a_waiting_job_has_released_its_project,
         a_handback_of_a_cancelled_job_ends_it,
-        the_first_plan_is_recorded_once,
+        a_recorded_plan_outlives_the_settlement,
         disconnecting_cancels_jobs;
     sweeps:
         due_jobs_ring_with_growing_pauses,

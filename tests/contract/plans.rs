@@ -62,7 +62,6 @@ async fn end(world: &World, job: Uuid, lease_id: Uuid) {
         state: JobState::Succeeded,
         error_code: None,
         error: None,
-        planned: None,
         outcomes: None,
         result: None,
         provider_calls_add: 0,

@@ -185,3 +185,17 @@ fault write 1 403
 fault write 2 skip-item
 "
 );
+
+holds!(
+    what_a_first_run_could_not_see_is_told_as_the_second_found_it,
+    "
+push development new-sensitive by-name
+row A=empty encrypted on production
+row D=empty sensitive on development
+vault A=empty
+vault D=empty
+fault write 1 reset-after
+fault write 0 429
+fault read 1 hidden
+"
+);

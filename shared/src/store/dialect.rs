@@ -39,8 +39,7 @@ pub(super) const POSTGRES: Dialect = Dialect {
     record_plan: "INSERT INTO job_reports (job_id, planned)
          SELECT id, $3 FROM jobs WHERE id = $1 AND lease_id = $2 AND state = 'running'
          FOR NO KEY UPDATE
-         ON CONFLICT (job_id) DO UPDATE SET
-             planned = COALESCE(job_reports.planned, excluded.planned)",
+         ON CONFLICT (job_id) DO UPDATE SET planned = excluded.planned",
 };
 
 pub(super) const SQLITE: Dialect = Dialect {
@@ -62,6 +61,5 @@ pub(super) const SQLITE: Dialect = Dialect {
              written_at = excluded.written_at",
     record_plan: "INSERT INTO job_reports (job_id, planned)
          SELECT id, $3 FROM jobs WHERE id = $1 AND lease_id = $2 AND state = 'running'
-         ON CONFLICT (job_id) DO UPDATE SET
-             planned = COALESCE(job_reports.planned, excluded.planned)",
+         ON CONFLICT (job_id) DO UPDATE SET planned = excluded.planned",
 };

@@ -10,7 +10,7 @@ use super::{StoreError, Tx};
 /// What a job planned, did and answers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
-    /// The actions of its first plan.
+    /// What it set out to do, recorded before it did.
     pub planned: Option<Value>,
     /// What happened to each key.
     pub outcomes: Option<Value>,
@@ -40,23 +40,20 @@ impl Tx {
         }))
     }
 
-    /// Adds to a job's report. The first plan stays; the rest is replaced by what is given.
+    /// Adds to a job's report. What is given replaces what was there.
     pub(super) async fn write_report(
         &mut self,
         job_id: Uuid,
-        planned: Option<&Value>,
         outcomes: Option<&Value>,
         result: Option<&Value>,
     ) -> Result<(), StoreError> {
         changed!(self, |conn| sqlx::query(
-            "INSERT INTO job_reports (job_id, planned, outcomes, result) VALUES ($1, $2, $3, $4)
+            "INSERT INTO job_reports (job_id, outcomes, result) VALUES ($1, $2, $3)
              ON CONFLICT (job_id) DO UPDATE SET
-                 planned = COALESCE(job_reports.planned, excluded.planned),
                  outcomes = COALESCE(excluded.outcomes, job_reports.outcomes),
                  result = COALESCE(excluded.result, job_reports.result)"
         )
         .bind(job_id)
-        .bind(planned.map(Json))
         .bind(outcomes.map(Json))
         .bind(result.map(Json))
         .execute(conn))?;

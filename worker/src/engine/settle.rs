@@ -169,7 +169,6 @@ impl Engine {
                     state: finished.state,
                     error_code: finished.error.as_ref().map(|(code, _)| *code),
                     error: finished.error.as_ref().map(|(_, message)| message.clone()),
-                    planned: None,
                     outcomes: finished.outcomes_json(),
                     result: finished.result_json(job, calls, now),
                     provider_calls_add: calls as i64,

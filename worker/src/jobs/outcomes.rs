@@ -10,7 +10,7 @@ use keyway_shared::sync::plan::{Action, Plan, Planned, Reason};
 
 use super::finished::sentence;
 
-/// The first plan of the job, seen from the plan of this run.
+/// What the job set out to do, seen from the plan of this run.
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
     planned: BTreeMap<String, Planned>,
@@ -21,15 +21,15 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    pub(super) fn new(first: Plan, plan: &Plan, blind: bool) -> Self {
+    pub(super) fn new(set_out: Plan, plan: &Plan, blind: bool) -> Self {
         let now: BTreeSet<&str> = plan.keys.iter().map(|one| one.key.as_str()).collect();
-        let unseen = first.with(Action::Delete);
+        let unseen = set_out.with(Action::Delete);
         let unseen = unseen
             .filter(|one| !now.contains(one.key.as_str()))
             .cloned();
         Self {
             unseen: unseen.collect(),
-            planned: first
+            planned: set_out
                 .keys
                 .into_iter()
                 .map(|one| (one.key.clone(), one))
@@ -52,6 +52,30 @@ impl Earlier {
             Some(before) if self.found_written(planned) => before,
             _ => planned,
         }
+    }
+}
+
+/// What the job sets out to do, a run with this plan included: for each key the first action that was
+/// meant for it, since a later run may not recognise what that did; but a deletion and a write take
+/// each other's place.
+pub(super) fn set_out(recorded: &Plan, plan: &Plan, left_alone: &BTreeSet<String>) -> Plan {
+    let mut keys: BTreeMap<&str, &Planned> = recorded
+        .keys
+        .iter()
+        .map(|one| (one.key.as_str(), one))
+        .collect();
+    let acts = plan
+        .keys
+        .iter()
+        .filter(|one| one.action != Action::Skip && !left_alone.contains(&one.key));
+    for planned in acts {
+        let before = keys.entry(&planned.key).or_insert(planned);
+        if before.action == Action::Skip || writes(before) != writes(planned) {
+            *before = planned;
+        }
+    }
+    Plan {
+        keys: keys.into_values().cloned().collect(),
     }
 }
 

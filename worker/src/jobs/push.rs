@@ -13,7 +13,7 @@ use keyway_shared::sync::plan::{Action, Plan, Reason};
 
 use super::finished::Finished;
 use super::journal::SqlJournal;
-use super::outcomes::{Earlier, outcomes};
+use super::outcomes::{Earlier, outcomes, set_out};
 use super::refusal::refused;
 use super::scene::Scene;
 use super::{Learnt, Run};
@@ -31,8 +31,8 @@ impl Run<'_> {
         }
         let rest = self.follow(&scene, decision.plan, recorded.is_some())?;
         let plan = rest.plan;
-        let first = self.record(recorded, &plan).await?;
-        let earlier = Earlier::new(first, &plan, scene.view.incomplete.is_some());
+        let set_out = self.record(recorded, &plan, &rest.changed).await?;
+        let earlier = Earlier::new(set_out, &plan, scene.view.incomplete.is_some());
         self.learn_from_the_view(&scene, &plan, &earlier);
         let changes: Vec<Change> = plan
             .keys
@@ -82,26 +82,31 @@ impl Run<'_> {
         Ok(finished)
     }
 
-    /// Records the plan before the first write, unless an earlier run did, and gives the one that was
-    /// recorded first.
-    async fn record(&self, recorded: Option<Plan>, plan: &Plan) -> Result<Plan, Failure> {
-        let first = match recorded {
-            Some(first) => first,
-            None if plan.writes() => {
-                let json = serde_json::json!(plan);
-                let mut tx = self.engine.store().begin_statement().await?;
-                if !tx.record_plan(self.job.id, self.lease_id, &json).await? {
-                    return Err(Failure::Stopped(Stop::LeaseLost));
-                }
-                tx.commit().await?;
-                plan.clone()
-            }
-            None => Plan::default(),
+    /// Records what the job sets out to do before the write that does it, and gives that for all its
+    /// runs so far. A later run adds to it what an earlier one did not see, or found otherwise.
+    async fn record(
+        &self,
+        recorded: Option<Plan>,
+        plan: &Plan,
+        left_alone: &BTreeSet<String>,
+    ) -> Result<Plan, Failure> {
+        let set_out = match &recorded {
+            Some(recorded) => set_out(recorded, plan, left_alone),
+            None if plan.writes() => plan.clone(),
+            None => return Ok(Plan::default()),
         };
-        Ok(first)
+        if recorded.as_ref() != Some(&set_out) {
+            let json = serde_json::json!(set_out);
+            let mut tx = self.engine.store().begin_statement().await?;
+            if !tx.record_plan(self.job.id, self.lease_id, &json).await? {
+                return Err(Failure::Stopped(Stop::LeaseLost));
+            }
+            tx.commit().await?;
+        }
+        Ok(set_out)
     }
 
-    /// The plan that an earlier run of this job recorded before its first write.
+    /// What earlier runs of this job recorded before they wrote.
     async fn recorded(&self) -> Result<Option<Plan>, Failure> {
         if self.job.run <= 1 {
             return Ok(None);

@@ -74,8 +74,6 @@ pub struct Settlement {
     pub error_code: Option<ErrorCode>,
     /// The same as a sentence of ours.
     pub error: Option<String>,
-    /// The plan, where none has been recorded.
-    pub planned: Option<Value>,
     /// What happened to each key.
     pub outcomes: Option<Value>,
     /// What the caller is answered.

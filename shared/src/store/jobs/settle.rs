@@ -49,12 +49,10 @@ impl Tx {
             return Ok(false);
         };
         self.end_run(&run, settlement.error_code, now).await?;
-        let planned = settlement.planned.as_ref();
         let outcomes = settlement.outcomes.as_ref();
         let result = settlement.result.as_ref();
-        if planned.is_some() || outcomes.is_some() || result.is_some() {
-            self.write_report(settlement.id, planned, outcomes, result)
-                .await?;
+        if outcomes.is_some() || result.is_some() {
+            self.write_report(settlement.id, outcomes, result).await?;
         }
         Ok(true)
     }
@@ -94,8 +92,8 @@ impl Tx {
         Ok(true)
     }
 
-    /// Records the first plan of a job; a later one is not recorded. False when the lease is lost.
-    /// One statement.
+    /// Records what a job sets out to do, in place of what it recorded before. False when the lease is
+    /// lost. One statement.
     pub async fn record_plan(
         &mut self,
         id: Uuid,
@@ -114,7 +112,7 @@ impl Tx {
     /// Notes what a job that goes on later has done so far. To follow [`Tx::wait_job`], in the same
     /// unit of work.
     pub async fn note_outcomes(&mut self, id: Uuid, outcomes: &Value) -> Result<(), StoreError> {
-        self.write_report(id, None, Some(outcomes), None).await
+        self.write_report(id, Some(outcomes), None).await
     }
 
     /// Ends what waits on a connection that goes away, and asks what runs to stop. Gives the jobs that
