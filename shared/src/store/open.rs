@@ -207,19 +207,20 @@ impl Store {
         Ok(self.tx(conn))
     }
 
-    /// Begins a unit of work that says what is true only while this process lives: who runs a job,
-    /// until when, how far it is. On SQLite, which is one process', its commit is not waited for to
-    /// reach the disk: a failure of power takes the process and what it said. Nothing is ever lost by
-    /// a crash of the process alone. On Postgres the other processes go on, and it is like any other.
+    /// Begins a unit of work whose commit is not waited for to reach the disk. It is seen at once, and
+    /// a crash of this process does not lose it; a failure of power or a crash of Postgres may. The
+    /// next commit that is waited for, by anyone, takes it to the disk as well. So a claim may be
+    /// fleeting where a lasting record that rests on it precedes whatever cannot be taken back.
     pub async fn begin_fleeting(&self) -> Result<Tx, StoreError> {
-        const FLEETING: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
-        match &self.pools {
-            Pools::Postgres(_) => self.begin().await,
-            Pools::Sqlite { writer, .. } => {
-                let tx = writer.begin_with(FLEETING).await?;
-                Ok(self.tx(Conn::Sqlite(tx)))
+        const POSTGRES: &str = "BEGIN; SET LOCAL synchronous_commit = off";
+        const SQLITE: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
+        let conn = match &self.pools {
+            Pools::Postgres(pool) => {
+                Conn::Postgres(PostgresUnit::Transaction(pool.begin_with(POSTGRES).await?))
             }
-        }
+            Pools::Sqlite { writer, .. } => Conn::Sqlite(writer.begin_with(SQLITE).await?),
+        };
+        Ok(self.tx(conn))
     }
 
     /// Begins a unit of work of a single statement that may write. On Postgres it is done when the

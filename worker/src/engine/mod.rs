@@ -134,6 +134,10 @@ impl Engine {
             .await;
     }
 
+    /// The claim is not waited for to reach the disk. Should the database lose it, the job is somebody
+    /// else's while this run goes on; so whatever this run writes to a provider comes after a lasting
+    /// record under its lease (the plan, a taken project, a confirmed lease before a repair), which
+    /// takes the claim to the disk too or finds the lease gone.
     async fn claim(&self, id: Uuid, lease_id: Uuid) -> Result<Claim, StoreError> {
         let mut tx = self.store().begin_fleeting().await?;
         let claim = tx
@@ -230,8 +234,9 @@ impl Engine {
         }
     }
 
-    async fn renew(&self, id: Uuid, lease_id: Uuid) -> Result<Renewal, StoreError> {
-        let mut tx = self.store().begin_fleeting().await?;
+    /// Waited for: a holder may rely on a renewal that the database must not forget.
+    pub(crate) async fn renew(&self, id: Uuid, lease_id: Uuid) -> Result<Renewal, StoreError> {
+        let mut tx = self.store().begin().await?;
         let renewal = tx.renew_lease(id, lease_id, self.options().lease).await?;
         tx.commit().await?;
         Ok(renewal)

@@ -95,7 +95,8 @@ impl Run<'_> {
             None if plan.writes() => plan.clone(),
             None => return Ok(Plan::default()),
         };
-        if recorded.as_ref() != Some(&set_out) {
+        // Also when it says nothing new: see `Engine::claim`.
+        if plan.writes() {
             let json = serde_json::json!(set_out);
             let mut tx = self.engine.store().begin_statement().await?;
             if !tx.record_plan(self.job.id, self.lease_id, &json).await? {

@@ -3,10 +3,11 @@
 use keyway_shared::domain::vault::Role;
 use keyway_shared::providers::{Provider, ProviderError, Session};
 use keyway_shared::secret::Secret;
-use keyway_shared::store::{SplitRecord, StoreError};
+use keyway_shared::store::{Renewal, SplitRecord, StoreError};
 
 use super::Run;
 use crate::engine::Failure;
+use crate::engine::guard::Stop;
 
 impl Run<'_> {
     /// Closes splits of the project that are recorded as open: under the authority of whoever began
@@ -18,6 +19,13 @@ impl Run<'_> {
         session: &Session,
         open: Vec<SplitRecord>,
     ) -> Result<(), Failure> {
+        if open.is_empty() {
+            return Ok(());
+        }
+        // Before the first write: see `Engine::claim`.
+        if self.engine.renew(self.job.id, self.lease_id).await? == Renewal::Lost {
+            return Err(Failure::Stopped(Stop::LeaseLost));
+        }
         for record in open {
             let closed = match self.authority_of(&record).await? {
                 Some((credential, value)) => {
