@@ -162,7 +162,6 @@ impl World {
                 state,
                 error_code: error.map(|(code, _)| code),
                 error: error.map(|(_, text)| text.to_owned()),
-                planned: None,
                 outcomes: (state == JobState::Succeeded).then_some(outcome),
                 result,
                 provider_calls_add: 1,
