@@ -24,6 +24,8 @@ pub(crate) struct Expected {
     /// The code of a sync that must not write anything.
     pub(crate) refusal: Option<&'static str>,
     pub(crate) fates: BTreeMap<String, Fate>,
+    /// What else is to be deleted cannot be known.
+    pub(crate) is_unsure: bool,
     /// The target as it was, by key.
     pub(crate) before: BTreeMap<String, String>,
 }
@@ -109,6 +111,7 @@ impl Expected {
         };
         Self {
             refusal: empty.then_some("empty-source"),
+            is_unsure: hides && case.deletes() && case.direction == Direction::Push,
             fates,
             before,
         }

@@ -142,9 +142,15 @@ impl SyncReport {
             }
         }
         counts.total = counts.created + counts.updated + counts.deleted;
+        // What the provider did not show is left as it is, and the rest is right.
+        let is_blind = failures
+            .iter()
+            .map(|failure| failure.code)
+            .chain(fatal.map(|(code, _)| *code))
+            .all(|code| code == ErrorCode::IncompleteView);
         let status = match (counts.failed, counts.total, fatal) {
             (0, _, None) => SyncStatus::Success,
-            (_, 0, _) => SyncStatus::Error,
+            (_, 0, _) if !is_blind => SyncStatus::Error,
             _ => SyncStatus::Partial,
         };
         let error_code = fatal

@@ -62,13 +62,13 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// A sync that came to its end, with what became of each key.
+    /// A sync that came to its end, with what became of each key, and why it is not all that was asked
+    /// for where no key tells that.
     pub(crate) fn sync(
         job: &Job,
         outcomes: Vec<KeyOutcome>,
-        fatal: Option<&ProviderError>,
+        error: Option<(ErrorCode, String)>,
     ) -> Self {
-        let error = fatal.map(|error| (error.code(), sentence(error)));
         let report = SyncReport::new(job.id, &outcomes, error.as_ref());
         let state = match report.status {
             SyncStatus::Success => JobState::Succeeded,

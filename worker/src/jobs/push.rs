@@ -11,7 +11,7 @@ use keyway_shared::providers::{
 };
 use keyway_shared::sync::plan::{Action, Plan, Reason};
 
-use super::finished::Finished;
+use super::finished::{Finished, sentence};
 use super::journal::SqlJournal;
 use super::outcomes::{Earlier, outcomes, set_out};
 use super::refusal::refused;
@@ -75,11 +75,23 @@ impl Run<'_> {
         let mut applied = applied;
         applied.results.extend(left_alone(&rest.changed, &plan));
         let outcomes = outcomes(&plan, &earlier, &applied, fatal.as_ref());
-        let mut finished = Finished::sync(self.job, outcomes, fatal.as_ref());
+        let error = fatal.map(|error| (error.code(), sentence(&error)));
+        let error = error.or_else(|| self.undeleted(&scene));
+        let mut finished = Finished::sync(self.job, outcomes, error);
         if finished.error.is_none() {
             finished.synced = Some((scene.place.clone(), scene.vault.revision));
         }
         Ok(finished)
+    }
+
+    /// Whether what is to be deleted could not be known.
+    fn undeleted(&self, scene: &Scene) -> Option<(ErrorCode, String)> {
+        let is_blind = self.job.request.allow_delete && scene.view.incomplete.is_some();
+        is_blind.then(|| {
+            let message =
+                "The provider showed only a part of its variables, so nothing was deleted.";
+            (ErrorCode::IncompleteView, message.to_owned())
+        })
     }
 
     /// Records what the job sets out to do before the write that does it, and gives that for all its
