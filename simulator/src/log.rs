@@ -21,6 +21,8 @@ pub struct RequestRecord {
     pub content_type: Option<String>,
     /// How the caller names itself.
     pub user_agent: Option<String>,
+    /// What the caller knows the call by (`X-Request-Id`).
+    pub request_id: Option<String>,
     /// Family of calls that the provider counts together.
     pub family: &'static str,
     /// The project it was about.

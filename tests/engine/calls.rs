@@ -24,6 +24,12 @@ async fn calls(world: &World, delete: bool) -> Vec<&'static str> {
     assert_eq!(pushed.job.state, JobState::Succeeded, "{}", pushed.result);
     let requests = world.vercel.requests();
     assert_eq!(pushed.result["providerCalls"], requests.len());
+    let id = format!("{}.{}", pushed.job.id, pushed.job.run);
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.request_id.as_ref() == Some(&id))
+    );
     let names = requests.iter().map(|request| {
         let single = !request.path.ends_with("/env");
         match (request.method.as_str(), single) {

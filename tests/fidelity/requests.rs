@@ -20,6 +20,7 @@ fn request(method: &str, path: &str, query: &str, body: Option<Value>) -> Reques
         content_type: body.is_some().then(|| "application/json".into()),
         body,
         user_agent: None,
+        request_id: None,
         family: "",
         project: None,
         started: 0,

@@ -64,6 +64,7 @@ impl CallGuard for Unguarded {
 pub struct Calls {
     guard: Arc<dyn CallGuard>,
     made: AtomicU64,
+    request_id: Option<String>,
 }
 
 impl Calls {
@@ -72,7 +73,20 @@ impl Calls {
         Self {
             guard,
             made: AtomicU64::new(0),
+            request_id: None,
         }
+    }
+
+    /// Each call bears this as `X-Request-Id`, so that a provider's log can be held against ours.
+    #[must_use]
+    pub fn with_request_id(mut self, id: String) -> Self {
+        self.request_id = Some(id);
+        self
+    }
+
+    /// What each call bears as `X-Request-Id`.
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
     }
 
     /// How many were made.

@@ -161,6 +161,9 @@ impl HttpClient {
                 return Err(ProviderError::Unauthorized);
             }
             request = request.bearer_auth(token);
+            if let Some(id) = session.calls.request_id() {
+                request = request.header("x-request-id", id);
+            }
         }
         Ok(match body {
             Body::None => request,

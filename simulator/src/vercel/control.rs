@@ -19,7 +19,8 @@ pub(super) fn routes() -> axum::Router<Arc<Shared>> {
     axum::Router::new()
         .route("/_simulator/state", get(state))
         .route("/_simulator/requests", get(requests).delete(forget))
-        .route("/_simulator/faults", post(fault))
+        .route("/_simulator/faults", post(fault).delete(heal))
+        .route("/_simulator/projects", post(project))
         .route("/_simulator/env", post(env))
         .route("/_simulator/settings", post(settings))
 }
@@ -57,6 +58,33 @@ async fn forget(shared: Handle) -> Json<Value> {
 async fn fault(shared: Handle, Json(fault): Json<Fault>) -> Json<Value> {
     shared.state().faults.push(fault);
     Json(json!({}))
+}
+
+async fn heal(shared: Handle) -> Json<Value> {
+    shared.state().faults.clear();
+    Json(json!({}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewProject {
+    name: String,
+    /// Of this team instead of the user.
+    team: Option<String>,
+    /// Slugs of its custom environments.
+    #[serde(default)]
+    custom_environments: Vec<String>,
+}
+
+async fn project(shared: Handle, Json(new): Json<NewProject>) -> Json<Value> {
+    let mut state = shared.state();
+    let id = state.add_project(&new.name, new.team.as_deref());
+    let custom: Vec<String> = new
+        .custom_environments
+        .iter()
+        .map(|slug| state.add_custom_environment(&id, slug))
+        .collect();
+    Json(json!({ "id": id, "customEnvironmentIds": custom }))
 }
 
 #[derive(Deserialize)]

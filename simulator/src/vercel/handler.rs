@@ -38,6 +38,7 @@ struct Call {
     bearer: Option<String>,
     content_type: Option<String>,
     user_agent: Option<String>,
+    request_id: Option<String>,
     body: Bytes,
 }
 
@@ -110,6 +111,7 @@ async fn provider(
             body: call.recorded_body(),
             content_type: call.content_type.clone(),
             user_agent: call.user_agent.clone(),
+            request_id: call.request_id.clone(),
             family: call.family(),
             project: call.project().map(str::to_owned),
             started: 0,
@@ -422,6 +424,7 @@ fn parse(method: Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Call {
         .and_then(|value| value.split(';').next())
         .map(|media| media.trim().to_ascii_lowercase());
     let user_agent = text(header::USER_AGENT).map(str::to_owned);
+    let request_id = text(header::HeaderName::from_static("x-request-id")).map(str::to_owned);
     Call {
         method,
         segments,
@@ -429,6 +432,7 @@ fn parse(method: Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Call {
         bearer,
         content_type,
         user_agent,
+        request_id,
         body,
     }
 }

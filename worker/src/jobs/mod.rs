@@ -37,11 +37,12 @@ pub(crate) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(engine: &'a Engine, job: &'a Job, lease_id: Uuid, guard: Arc<Guard>) -> Self {
+        let calls = Calls::new(guard.clone()).with_request_id(format!("{}.{}", job.id, job.run));
         Self {
             engine,
             job,
             lease_id,
-            calls: Arc::new(Calls::new(guard.clone())),
+            calls: Arc::new(calls),
             guard,
             learnt: Mutex::default(),
         }
