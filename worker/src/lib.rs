@@ -20,7 +20,7 @@ use keyway_shared::providers::registry::Registry;
 use keyway_shared::queue::Queue;
 use keyway_shared::store::Store;
 
-pub use engine::retry::RetryPolicy;
+pub use engine::retry::{RetryAnswer, RetryPolicy, RetryRule};
 pub use manual::ManualWorker;
 
 /// How a worker process works.

@@ -15,7 +15,6 @@ use keyway_shared::providers::reach::reachable;
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{Store, StoreError};
-use keyway_worker::RetryPolicy;
 use serde_json::json;
 
 use crate::args::StorageArgs;
@@ -336,32 +335,6 @@ async fn check_redis(redis: Option<&RedisSettings>, database: &Database) -> Chec
     }
 }
 
-/// What becomes of a job that fails, for people.
-fn retries(policy: &RetryPolicy) -> Vec<Vec<String>> {
-    let pauses: Vec<_> = (1..policy.attempts)
-        .map(|attempt| {
-            let doubled = policy.first.saturating_mul(1 << (attempt - 1).min(20));
-            humantime::format_duration(doubled.min(policy.cap)).to_string()
-        })
-        .collect();
-    let row = |cause: &str, then: String| vec![format!("  {cause}"), then];
-    vec![
-        row(
-            "passing failures",
-            format!(
-                "{} attempts, a random part of {} between them",
-                policy.attempts,
-                pauses.join(", ")
-            ),
-        ),
-        row(
-            "rate limits",
-            "waited for as long as the provider asks, at most 1h; not counted".to_owned(),
-        ),
-        row("all other failures", "not tried again".to_owned()),
-    ]
-}
-
 fn print_text(entries: &[Entry], checks: &[Check]) -> Outcome {
     output::line("Configuration")?;
     let rows: Vec<_> = entries
@@ -377,7 +350,11 @@ fn print_text(entries: &[Entry], checks: &[Check]) -> Outcome {
         .collect();
     output::table(&rows)?;
     output::line("\nRetries")?;
-    output::table(&retries(&RetryPolicy::default()))?;
+    let rules: Vec<_> = super::retries::rows()
+        .into_iter()
+        .map(|[kinds, codes, then]| vec![format!("  {kinds}"), codes, then])
+        .collect();
+    output::table(&rules)?;
     output::line("\nChecks")?;
     for check in checks {
         let mark = match check.level {
@@ -415,16 +392,11 @@ fn print_json(entries: &[Entry], checks: &[Check]) -> Outcome {
             })
         })
         .collect();
-    let policy = RetryPolicy::default();
     output::line(format!(
         "{:#}",
         json!({
             "configuration": configuration,
-            "retries": {
-                "attempts": policy.attempts,
-                "firstPauseMs": policy.first.as_millis() as u64,
-                "longestPauseMs": policy.cap.as_millis() as u64,
-            },
+            "retries": super::retries::document(),
             "checks": checks,
         })
     ))?;

@@ -213,6 +213,7 @@ impl HttpClient {
             writes,
             retry_after: header("retry-after"),
             reset: header("x-ratelimit-reset"),
+            date: header("date"),
             received: self.ambient.now(),
         };
         match read(&mut response, writes).await {

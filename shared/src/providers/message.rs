@@ -79,6 +79,7 @@ pub struct Answer {
     pub writes: bool,
     pub(super) retry_after: Option<String>,
     pub(super) reset: Option<String>,
+    pub(super) date: Option<String>,
     pub(super) received: DateTime<Utc>,
 }
 
@@ -127,6 +128,7 @@ impl Answer {
                 header_reset: self.reset.as_deref(),
                 reset_secs,
                 reset_ms,
+                date: self.date.as_deref(),
             },
             self.received,
         )

@@ -6,6 +6,8 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 const MILLIS_FROM: f64 = 1e11;
 /// Above this, a number is seconds since the epoch; as a delay it would be 31 years.
 const EPOCH_FROM: f64 = 1e9;
+/// Clocks that differ by less are taken for the same.
+const SAME_CLOCK: TimeDelta = TimeDelta::seconds(2);
 /// Nobody waits longer than this on a provider's word.
 const LONGEST: TimeDelta = TimeDelta::hours(24);
 
@@ -20,25 +22,43 @@ pub struct RetryHints<'a> {
     pub reset_secs: Option<f64>,
     /// The same in milliseconds.
     pub reset_ms: Option<f64>,
+    /// `Date`: the provider's own time of the answer. Times are held against it, so that it does not
+    /// matter by how much its clock and ours differ.
+    pub date: Option<&'a str>,
 }
 
 /// The latest of the times that are given, since taking an earlier one only costs another refusal.
-/// Times that have passed say nothing.
+/// Times that have passed say nothing. A number is a delay or a time, whichever its size allows.
 pub fn retry_at(hints: &RetryHints<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let header = |text: Option<&str>| text.and_then(|text| text.trim().parse::<f64>().ok());
+    let ahead = hints.date.and_then(http_date).map(|theirs| theirs - now);
+    // A date is to the second and the answer was on its way: less says nothing.
+    let skew = ahead
+        .filter(|ahead| ahead.abs() > SAME_CLOCK)
+        .unwrap_or_default();
+    let ours = |at: DateTime<Utc>| at.checked_sub_signed(skew);
+    let point = |number: f64| {
+        if number >= MILLIS_FROM {
+            epoch(number / 1000.0).and_then(ours)
+        } else if number >= EPOCH_FROM {
+            epoch(number).and_then(ours)
+        } else {
+            after(now, number)
+        }
+    };
     let millis = |ms: f64| {
         if ms >= MILLIS_FROM {
-            epoch(ms / 1000.0)
+            epoch(ms / 1000.0).and_then(ours)
         } else {
             after(now, ms / 1000.0)
         }
     };
     [
         hints.retry_after.and_then(|text| {
-            header(Some(text)).map_or_else(|| http_date(text), |number| point(number, now))
+            header(Some(text)).map_or_else(|| http_date(text).and_then(ours), point)
         }),
-        header(hints.header_reset).and_then(|number| point(number, now)),
-        hints.reset_secs.and_then(|number| point(number, now)),
+        header(hints.header_reset).and_then(point),
+        hints.reset_secs.and_then(point),
         hints.reset_ms.and_then(millis),
     ]
     .into_iter()
@@ -46,17 +66,6 @@ pub fn retry_at(hints: &RetryHints<'_>, now: DateTime<Utc>) -> Option<DateTime<U
     .filter(|at| *at > now)
     .max()
     .map(|at| at.min(now + LONGEST))
-}
-
-/// A number that is a delay or a time, whichever its size allows.
-fn point(number: f64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    if number >= MILLIS_FROM {
-        epoch(number / 1000.0)
-    } else if number >= EPOCH_FROM {
-        epoch(number)
-    } else {
-        after(now, number)
-    }
 }
 
 fn epoch(seconds: f64) -> Option<DateTime<Utc>> {
@@ -144,6 +153,30 @@ mod tests {
             ..RetryHints::default()
         };
         assert_eq!(wait(header), Some(7_000));
+    }
+
+    #[test]
+    fn a_time_is_that_of_the_providers_clock() {
+        let told = |date| {
+            wait(RetryHints {
+                retry_after: Some("Fri, 15 Jan 2027 08:02:00 GMT"),
+                reset_secs: Some(1_800_000_100.0),
+                date: Some(date),
+                ..RetryHints::default()
+            })
+        };
+        // An hour ahead of ours would have been an hour of waiting, an hour behind none.
+        assert_eq!(told("Fri, 15 Jan 2027 08:01:00 GMT"), Some(60_000));
+        assert_eq!(told("Fri, 15 Jan 2027 07:59:00 GMT"), Some(180_000));
+        assert_eq!(told("Fri, 15 Jan 2027 08:00:01 GMT"), Some(120_000));
+        assert_eq!(told("no date"), Some(120_000));
+        // A delay is a delay.
+        let delay = RetryHints {
+            retry_after: Some("30"),
+            date: Some("Fri, 15 Jan 2027 09:00:00 GMT"),
+            ..RetryHints::default()
+        };
+        assert_eq!(wait(delay), Some(30_000));
     }
 
     #[test]

@@ -4,14 +4,19 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use keyway_shared::domain::job::{ErrorCode, JobKind};
 use keyway_shared::providers::ProviderError;
 
 /// The longest wait that a provider may ask for.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// The wait when a provider limits us and does not say for how long.
 const UNTOLD_WAIT: Duration = Duration::from_secs(15);
-/// Spread of waiters over this share of their wait, so that they do not wake at once.
+/// No wait is shorter: the provider's clock and ours differ.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+/// Spread of waiters over this share of their wait, so that they do not wake at once …
 const SPREAD: f64 = 0.1;
+/// … and over at least this much.
+const LEAST_SPREAD: Duration = Duration::from_millis(500);
 
 /// How often and how fast a job is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +39,27 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What is done.
+/// What is done. Lengths and not times: what asked for a wait is of the worker's clock, and due times
+/// are of the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// It ends here.
     Fail,
-    /// Once more at this time; the run counted.
-    Retry(DateTime<Utc>),
-    /// Not before this time; the run did not count.
-    Wait(DateTime<Utc>),
+    /// Once more after this long; the run counted.
+    Retry(Duration),
+    /// Not sooner than this; the run did not count.
+    Wait(Duration),
 }
 
 impl RetryPolicy {
+    /// What holds for jobs of a kind, where this is what holds for all.
+    #[must_use]
+    pub const fn of(self, kind: JobKind) -> Self {
+        match kind {
+            JobKind::Sync | JobKind::Preview | JobKind::Diff | JobKind::Status => self,
+        }
+    }
+
     /// Decides after run number `attempt` (from 1) failed with `error`. `jitter` is in `0.0..1.0`.
     pub(crate) fn decide(
         &self,
@@ -58,19 +72,112 @@ impl RetryPolicy {
             let asked = until.map_or(UNTOLD_WAIT, |until| {
                 (until - now).to_std().unwrap_or_default()
             });
-            // A second at least: the provider's clock and ours differ.
-            let wait = asked.clamp(Duration::from_secs(1), LONGEST_WAIT);
-            return Decision::Wait(now + wait + wait.mul_f64(SPREAD * jitter));
+            let wait = asked.clamp(SHORTEST_WAIT, LONGEST_WAIT);
+            let spread = wait.mul_f64(SPREAD).max(LEAST_SPREAD);
+            return Decision::Wait(wait + spread.mul_f64(jitter));
         }
         if !error.is_transient() || attempt >= self.attempts {
             return Decision::Fail;
         }
-        let doubled = self
-            .first
-            .saturating_mul(1_u32 << attempt.saturating_sub(1).min(20));
         // Full jitter: anywhere between now and the whole pause.
-        Decision::Retry(now + doubled.min(self.cap).mul_f64(jitter))
+        Decision::Retry(self.pause(attempt).mul_f64(jitter))
     }
+
+    /// The longest pause after so many runs.
+    fn pause(&self, attempt: u32) -> Duration {
+        let doubled = 1_u32 << attempt.saturating_sub(1).min(20);
+        self.first.saturating_mul(doubled).min(self.cap)
+    }
+
+    /// What is done about each cause, as [`RetryPolicy::decide`] decides it: for people.
+    pub fn rules(&self) -> Vec<RetryRule> {
+        let mut rules: Vec<RetryRule> = Vec::new();
+        for error in every_error() {
+            let answer = self.answer(&error);
+            let code = error.code();
+            match rules.iter_mut().find(|rule| rule.answer == answer) {
+                Some(rule) if rule.codes.contains(&code) => {}
+                Some(rule) => rule.codes.push(code),
+                None => rules.push(RetryRule {
+                    codes: vec![code],
+                    answer,
+                }),
+            }
+        }
+        rules
+    }
+
+    fn answer(&self, error: &ProviderError) -> RetryAnswer {
+        let now = DateTime::UNIX_EPOCH;
+        let mut pauses = Vec::new();
+        for attempt in 1.. {
+            match self.decide(attempt, error, now, 1.0) {
+                Decision::Retry(pause) => pauses.push(pause),
+                Decision::Wait(_) => {
+                    return RetryAnswer::Wait {
+                        untold: UNTOLD_WAIT,
+                        longest: LONGEST_WAIT,
+                    };
+                }
+                Decision::Fail => break,
+            }
+        }
+        if pauses.is_empty() {
+            RetryAnswer::End
+        } else {
+            RetryAnswer::Again { pauses }
+        }
+    }
+}
+
+/// Causes that are treated alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryRule {
+    /// The causes, as jobs tell them.
+    pub codes: Vec<ErrorCode>,
+    /// What is done.
+    pub answer: RetryAnswer,
+}
+
+/// What is done about a cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RetryAnswer {
+    /// Another run after each of these pauses at the latest, then the end.
+    Again {
+        /// Upper ends of the pauses; each is a random part of it.
+        pauses: Vec<Duration>,
+    },
+    /// As many runs as it takes; they are not counted.
+    Wait {
+        /// The wait when the provider names none.
+        untold: Duration,
+        /// The longest wait that a provider may ask for.
+        longest: Duration,
+    },
+    /// The job ends.
+    End,
+}
+
+/// One error of each kind.
+fn every_error() -> [ProviderError; 12] {
+    [
+        ProviderError::Unavailable,
+        ProviderError::Timeout,
+        ProviderError::Protocol,
+        ProviderError::Conflict,
+        ProviderError::OutcomeUnknown,
+        ProviderError::RateLimited { until: None },
+        ProviderError::Unauthorized,
+        ProviderError::Forbidden,
+        ProviderError::NotFound,
+        ProviderError::UnknownEnvironment { known: Vec::new() },
+        ProviderError::Invalid {
+            code: String::new(),
+            message: String::new(),
+            key: None,
+        },
+        ProviderError::Stopped,
+    ]
 }
 
 #[cfg(test)]
@@ -90,7 +197,7 @@ mod tests {
         let longest: Vec<_> = (1..=5)
             .map(|attempt| decide(attempt, &ProviderError::Unavailable, 1.0))
             .collect();
-        let at = |seconds| Decision::Retry(now() + Duration::from_secs(seconds));
+        let at = |seconds| Decision::Retry(Duration::from_secs(seconds));
         assert_eq!(longest, [at(1), at(2), at(4), at(8), Decision::Fail]);
         assert_eq!(decide(3, &ProviderError::Timeout, 0.0), at(0));
         let patient = RetryPolicy {
@@ -124,12 +231,38 @@ mod tests {
         let limited = |seconds: i64| ProviderError::RateLimited {
             until: DateTime::from_timestamp(1_700_000_000 + seconds, 0),
         };
-        let wait = |seconds| Decision::Wait(now() + Duration::from_secs(seconds));
+        let wait = |seconds| Decision::Wait(Duration::from_secs(seconds));
         assert_eq!(decide(99, &limited(30), 0.0), wait(30));
         assert_eq!(decide(1, &limited(30), 1.0), wait(33));
         assert_eq!(decide(1, &limited(-5), 0.0), wait(1));
         assert_eq!(decide(1, &limited(86_400), 0.0), wait(3600));
         let untold = ProviderError::RateLimited { until: None };
         assert_eq!(decide(1, &untold, 0.0), wait(15));
+        // Also those that need not wait long do not come back at once.
+        let spread = Decision::Wait(Duration::from_millis(1_250));
+        assert_eq!(decide(1, &limited(1), 0.5), spread);
+    }
+
+    #[test]
+    fn the_rules_tell_every_cause_once() {
+        let rules = RetryPolicy::default().rules();
+        let answers: Vec<_> = rules.iter().map(|rule| &rule.answer).collect();
+        let pauses = [1, 2, 4, 8].map(Duration::from_secs).to_vec();
+        assert_eq!(
+            answers,
+            [
+                &RetryAnswer::Again { pauses },
+                &RetryAnswer::Wait {
+                    untold: UNTOLD_WAIT,
+                    longest: LONGEST_WAIT
+                },
+                &RetryAnswer::End,
+            ]
+        );
+        let mut codes: Vec<_> = rules.iter().flat_map(|rule| &rule.codes).collect();
+        let told = codes.len();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), told);
     }
 }

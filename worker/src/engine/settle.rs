@@ -126,14 +126,16 @@ impl Engine {
         };
         let jitter = self.context.ambient.fraction();
         let attempt = u32::try_from(job.attempt).unwrap_or(u32::MAX);
-        let decision = self.options().retry.decide(attempt, &error, now, jitter);
-        let (due_at, counts) = match decision {
-            Decision::Fail => {
-                return Entry::End(Box::new(Finished::from_error(job, &error, learnt)));
-            }
-            Decision::Retry(at) => (at, true),
-            Decision::Wait(at) => (at, false),
-        };
+        let policy = self.options().retry.of(job.kind);
+        let (pause, counts) =
+            match policy.decide(attempt, &error, self.context.ambient.now(), jitter) {
+                Decision::Fail => {
+                    return Entry::End(Box::new(Finished::from_error(job, &error, learnt)));
+                }
+                Decision::Retry(pause) => (pause, true),
+                Decision::Wait(pause) => (pause, false),
+            };
+        let due_at = now + pause;
         metrics::counter!("keyway_job_waits_total", "reason" => error.outcome()).increment(1);
         tracing::info!(reason = error.outcome(), until = %due_at, "the job waits");
         Entry::Back {
@@ -142,11 +144,7 @@ impl Engine {
             reason: format!("{error}"),
             code: Some(error.code()),
             counts,
-            waited_ms: if counts {
-                0
-            } else {
-                (due_at - now).num_milliseconds()
-            },
+            waited_ms: if counts { 0 } else { pause.as_millis() as i64 },
         }
     }
 
