@@ -222,13 +222,17 @@ impl Parts {
         };
         let providers = Registry::new(&provider_settings(providers), ambient.clone())
             .map_err(|error| Failure::new(error.to_string()))?;
+        let metrics = telemetry::init_metrics();
+        let stop = process.lifecycle.soft.clone();
+        let upkeep = keep_small(metrics.clone(), stop);
+        process.lifecycle.tracker.spawn(upkeep);
         Ok(Self {
             store,
             queue,
             providers: Arc::new(providers),
             fingerprint_key,
             ambient,
-            metrics: telemetry::init_metrics(),
+            metrics,
             name,
             answered,
         })
@@ -331,18 +335,25 @@ pub(crate) async fn bind(variable: &str, address: SocketAddr) -> Outcome<TcpList
     })
 }
 
-/// Serves `/metrics` alone on an address of its own.
+/// Serves `/metrics` alone on an address of its own. `queue`: what it shows of the queue, which is the
+/// same for the whole installation, is for the processes of the API to tell.
 pub(crate) async fn start_metrics(
     process: &mut Process,
-    metrics: PrometheusHandle,
+    parts: &Parts,
     address: SocketAddr,
+    queue: bool,
 ) -> Outcome {
     let listener = bind("KEYWAY_METRICS_LISTEN", address).await?;
     tracing::info!(address = %listener.local_addr()?, "metrics on an address of their own");
-    let router = axum::Router::new().route(
-        "/metrics",
-        axum::routing::get(move || async move { metrics.render() }),
-    );
+    let (store, metrics) = (parts.store.clone(), parts.metrics.clone());
+    let show = move || async move {
+        if queue {
+            keyway_api::metrics_text(&store, &metrics).await
+        } else {
+            metrics.render()
+        }
+    };
+    let router = axum::Router::new().route("/metrics", axum::routing::get(show));
     let soft = process.lifecycle.soft.clone();
     process.start("metrics listener", async move {
         axum::serve(listener, router)
@@ -350,6 +361,18 @@ pub(crate) async fn start_metrics(
             .await
     });
     Ok(())
+}
+
+/// Folds what was measured into buckets, also where nobody ever asks for it: until then each
+/// measurement is kept.
+async fn keep_small(metrics: PrometheusHandle, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => metrics.run_upkeep(),
+        }
+    }
 }
 
 async fn work(context: WorkerContext) -> Result<(), Infallible> {

@@ -8,6 +8,7 @@ mod environments;
 mod http;
 mod integrations;
 mod members;
+mod metrics;
 mod openapi;
 mod operations;
 mod secrets;

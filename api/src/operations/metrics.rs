@@ -3,10 +3,13 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
 use keyway_shared::domain::job::JobClass;
-use keyway_shared::store::StoreError;
+use keyway_shared::store::{Store, StoreError};
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::health::PATIENCE;
+use super::ready::HEARTBEAT_WITHIN;
 use crate::error::ApiError;
 use crate::schema::{Missing, Open};
 use crate::state::ApiState;
@@ -28,35 +31,41 @@ pub(crate) async fn get_metrics(
         ));
     }
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    Ok((content_type, metrics_text(&state).await))
+    Ok((
+        content_type,
+        metrics_text(&state.store, &state.metrics).await,
+    ))
 }
 
 /// What `/metrics` shows: also for a listener of its own.
-pub async fn metrics_text(state: &ApiState) -> String {
-    match tokio::time::timeout(PATIENCE, measure_queue(state)).await {
+pub async fn metrics_text(store: &Store, metrics: &PrometheusHandle) -> String {
+    match tokio::time::timeout(PATIENCE, measure_queue(store)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the depth of the queue is not known"),
         Err(_) => tracing::warn!("the depth of the queue is not known: the store is slow"),
     }
-    state.metrics.run_upkeep();
-    state.metrics.render()
+    metrics.run_upkeep();
+    metrics.render()
 }
 
 /// Depth and age of the queue, from SQL: the same whichever process is asked.
-async fn measure_queue(state: &ApiState) -> Result<(), StoreError> {
-    let mut tx = state.store.begin_read().await?;
+async fn measure_queue(store: &Store) -> Result<(), StoreError> {
+    let mut tx = store.begin_read().await?;
     let now = tx.now().await?;
     let depths = tx.queue_depth().await?;
+    let unrung = tx.oldest_unrung().await?;
+    let workers = tx.live_processes("worker", now - HEARTBEAT_WITHIN).await?;
     tx.commit().await?;
+    let seconds_since =
+        |at: Option<DateTime<Utc>>| at.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
+    metrics::gauge!("keyway_sweeper_late_seconds").set(seconds_since(unrung));
+    metrics::gauge!("keyway_workers_alive").set(workers as f64);
     for class in JobClass::ALL {
         let depth = depths.iter().find(|depth| depth.class == *class);
         let due = depth.map_or(0, |depth| depth.depth);
-        let oldest = depth
-            .and_then(|depth| depth.oldest_due)
-            .map_or(0, |at| (now - at).num_milliseconds().max(0));
+        let oldest = seconds_since(depth.and_then(|depth| depth.oldest_due));
         metrics::gauge!("keyway_jobs_due", "class" => class.as_str()).set(due as f64);
-        metrics::gauge!("keyway_jobs_oldest_due_seconds", "class" => class.as_str())
-            .set(oldest as f64 / 1000.0);
+        metrics::gauge!("keyway_jobs_oldest_due_seconds", "class" => class.as_str()).set(oldest);
     }
     Ok(())
 }

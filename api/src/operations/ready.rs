@@ -12,7 +12,7 @@ use super::health::{PATIENCE, store_answers};
 use crate::state::ApiState;
 
 /// A worker that has not shown itself for this long does not count.
-const HEARTBEAT_WITHIN: TimeDelta = TimeDelta::seconds(30);
+pub(super) const HEARTBEAT_WITHIN: TimeDelta = TimeDelta::seconds(30);
 /// How late the sweeper may be before it is called late.
 const SWEEPER_LATE_SECONDS: f64 = 60.0;
 

@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &ApiCommand) -> Outcome {
     let redis = Some((&redis, storage.database.startup_timeout));
     let parts = Parts::assemble(store, redis, &providers, ambient, &process, true).await?;
     if let Some(address) = metrics {
-        compose::start_metrics(&mut process, parts.metrics.clone(), address).await?;
+        compose::start_metrics(&mut process, &parts, address, true).await?;
     }
     let bound = parts.start_api(&mut process, listener, &api, metrics.is_none())?;
     process

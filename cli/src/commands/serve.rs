@@ -89,7 +89,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
         output::line(format!("API key: {}", token.expose()))?;
     }
     if let Some(address) = metrics {
-        compose::start_metrics(&mut process, parts.metrics.clone(), address).await?;
+        compose::start_metrics(&mut process, &parts, address, true).await?;
     }
     let bound = parts.start_api(&mut process, listener, &api, metrics.is_none())?;
     parts.start_worker(&mut process, &worker, providers.timeout);

@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &WorkerCommand) -> Outcome {
     let redis = Some((&redis, storage.database.startup_timeout));
     let parts = Parts::assemble(store, redis, &providers, ambient, &process, false).await?;
     if let Some(address) = metrics {
-        compose::start_metrics(&mut process, parts.metrics.clone(), address).await?;
+        compose::start_metrics(&mut process, &parts, address, false).await?;
     }
     parts.start_worker(&mut process, &worker, providers.timeout);
     process

@@ -4,6 +4,8 @@
 //! It says what a broken transport means; what an answer means is for the provider's own code to
 //! judge. It never retries, and neither a URL nor a body ever reaches a span, a log or a metric.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,6 +21,9 @@ use crate::domain::names::is_provider_ref;
 /// Largest answer that is read, after decompression. A project with a thousand variables of the
 /// largest size would need more, but a deployment of it cannot exist.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// Stands for the status of an answer that has not come.
+const NO_ANSWER: u16 = 0;
 
 /// How we name ourselves to providers.
 pub const USER_AGENT: &str = concat!("keyway-integrations/", env!("CARGO_PKG_VERSION"));
@@ -125,10 +130,13 @@ impl HttpClient {
             session,
             family,
             started: self.ambient.elapsed(),
+            status: AtomicU16::new(NO_ANSWER),
             open: true,
         };
         let result = async {
-            let answer = self.exchange(request, family.writes(), &span).await?;
+            let answer = self
+                .exchange(request, family.writes(), &span, &record.status)
+                .await?;
             judge(&answer)
         }
         .instrument(span.clone())
@@ -189,6 +197,7 @@ impl HttpClient {
         request: reqwest::RequestBuilder,
         writes: bool,
         span: &tracing::Span,
+        seen: &AtomicU16,
     ) -> Result<Answer, ProviderError> {
         let mut response = request
             .send()
@@ -196,6 +205,7 @@ impl HttpClient {
             .map_err(|error| transport(&error, writes))?;
         let status = response.status().as_u16();
         span.record("status", status);
+        seen.store(status, Ordering::Relaxed);
         // Never followed: it would carry the token, and a write, to where nobody meant it to go.
         if (300..400).contains(&status) {
             return Err(ProviderError::Protocol);
@@ -323,6 +333,7 @@ struct Record<'a> {
     session: Option<&'a Session>,
     family: CallFamily,
     started: Duration,
+    status: AtomicU16,
     open: bool,
 }
 
@@ -337,7 +348,8 @@ impl Record<'_> {
         let outcome = error.map_or("ok", ProviderError::outcome);
         let took = self.client.ambient.elapsed().saturating_sub(self.started);
         metrics::counter!("provider_calls_total",
-            "provider" => provider, "family" => family, "outcome" => outcome)
+            "provider" => provider, "family" => family, "outcome" => outcome,
+            "status" => status_word(self.status.load(Ordering::Relaxed)))
         .increment(1);
         metrics::histogram!("provider_call_duration_seconds",
             "provider" => provider, "family" => family)
@@ -358,6 +370,15 @@ impl Drop for Record<'_> {
             };
             self.report(Some(&error));
         }
+    }
+}
+
+/// A status as a label: one of few, whatever a provider answers.
+fn status_word(status: u16) -> Cow<'static, str> {
+    match status {
+        NO_ANSWER => "none".into(),
+        100..600 => status.to_string().into(),
+        _ => "other".into(),
     }
 }
 

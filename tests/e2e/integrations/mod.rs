@@ -10,4 +10,4 @@ mod plans;
 mod refusals;
 mod syncs;
 mod whole;
-mod world;
+pub(crate) mod world;

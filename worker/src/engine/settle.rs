@@ -1,6 +1,7 @@
 //! Writing down how a run ended: in one transaction, and only while the lease is still held.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::{ErrorCode, Job, JobKind, JobState};
 use keyway_shared::providers::ProviderError;
 use keyway_shared::store::{Handback, Settlement, StoreError, Tx};
@@ -136,7 +137,16 @@ impl Engine {
                 Decision::Wait(pause) => (pause, false),
             };
         let due_at = now + pause;
-        metrics::counter!("keyway_job_waits_total", "reason" => error.outcome()).increment(1);
+        if counts {
+            metrics::counter!("keyway_job_retries_total",
+                "kind" => job.kind.as_str(), "reason" => error.outcome())
+            .increment(1);
+        } else {
+            let provider = learnt.provider.map_or("unknown", ProviderName::as_str);
+            metrics::counter!("keyway_job_waits_total",
+                "provider" => provider, "reason" => error.outcome())
+            .increment(1);
+        }
         tracing::info!(reason = error.outcome(), until = %due_at, "the job waits");
         Entry::Back {
             state: JobState::Waiting,
@@ -240,6 +250,9 @@ impl Engine {
                 "keyway_jobs_total", "kind" => job.kind.as_str(), "outcome" => state
             )
             .increment(1);
+            metrics::histogram!("keyway_job_duration_seconds",
+                "kind" => job.kind.as_str(), "class" => job.class.as_str())
+            .record((at - job.created_at).as_seconds_f64().max(0.0));
             tracing::info!(
                 state,
                 code = finished.error.as_ref().map(|(code, _)| code.as_str()),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::Job;
 use keyway_shared::domain::report::KeyOutcome;
 use keyway_shared::store::{StoreError, Tx};
@@ -23,6 +24,8 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Learnt {
     pub(crate) place: Option<Place>,
+    /// Whose it is.
+    pub(crate) provider: Option<ProviderName>,
     /// The project that a writing job has, also when it was found out only while it ran.
     pub(crate) project_key: Option<String>,
     /// Values that were read or written, by key.

@@ -67,6 +67,7 @@ impl Run<'_> {
     pub(super) async fn scene(&self, values: bool) -> Result<Scene, Failure> {
         let mut tx = self.engine.store().begin_read().await?;
         let (connection, credential) = self.authorise(&mut tx).await?;
+        self.learn(|learnt| learnt.provider = Some(connection.provider));
         let provider = self
             .engine
             .context

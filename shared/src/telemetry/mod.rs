@@ -1,5 +1,7 @@
 //! Logs and metrics of a process.
 
+pub mod metrics;
+
 use std::str::FromStr;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -23,6 +25,10 @@ words! {
 /// Seconds; from a fast query to the longest a caller waits.
 const BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
+];
+/// Seconds; from a job that had nothing to do to one that waited for a provider most of its day.
+const JOB_BUCKETS: &[f64] = &[
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0, 3600.0, 14400.0,
 ];
 
 /// Sends logs to standard error, which leaves standard output to what a command prints.
@@ -65,12 +71,16 @@ where
 /// Installs the recorder of this process; the handle renders what `/metrics` shows. A recorder that
 /// is there already (tests) is kept, and the new handle then shows nothing.
 pub fn init_metrics() -> PrometheusHandle {
-    let builder = PrometheusBuilder::new();
-    let builder = builder
+    let jobs = Matcher::Full("keyway_job_duration_seconds".to_owned());
+    let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS)
+        .and_then(|builder| builder.set_buckets_for_metric(jobs, JOB_BUCKETS))
         .unwrap_or_else(|_| PrometheusBuilder::new());
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).unwrap_or_default();
+    if ::metrics::set_global_recorder(recorder).is_ok() {
+        metrics::describe();
+        metrics::begin_at_zero();
+    }
     handle
 }
