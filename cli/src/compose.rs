@@ -199,7 +199,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Opens what the store holds under lock and key, and makes the bell and the clients. `listen`:
+    /// Opens what the store holds under lock and key, and makes the bell and the clients. `answers`:
     /// callers wait in this process.
     pub(crate) async fn assemble(
         store: Store,
@@ -207,17 +207,22 @@ impl Parts {
         providers: &ProvidersSettings,
         ambient: Ambient,
         process: &Process,
-        listen: bool,
+        answers: bool,
     ) -> Outcome<Self> {
         let fingerprint_key = store.unlock().await?;
         let name = process_name(&ambient);
         let answered = CancellationToken::new();
         let queue = match redis {
-            None => Queue::local(name.as_str()),
+            None => Queue::local(),
             Some((redis, patience)) => {
                 let connected = connect_redis(redis, patience).await?;
-                let listen = listen.then(|| (&process.lifecycle.tracker, answered.clone()));
-                Queue::redis(connected, name.as_str(), listen)
+                // A worker listens for jobs that are to stop; when it stops itself it needs no more.
+                let until = if answers {
+                    answered.clone()
+                } else {
+                    process.lifecycle.soft.clone()
+                };
+                Queue::redis(connected, Some((&process.lifecycle.tracker, until)))
             }
         };
         let providers = Registry::new(&provider_settings(providers), ambient.clone())

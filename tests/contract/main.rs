@@ -13,6 +13,7 @@ mod links;
 mod parity;
 mod plans;
 mod replacements;
+mod requests;
 mod secrets;
 mod sweeps;
 mod trash;
@@ -121,6 +122,17 @@ behaviours! {
         jobs_are_seen_by_requester_and_members,
         jobs_are_filtered_and_paged,
         a_row_that_does_not_decode_is_named;
+    requests:
+        an_equal_job_that_has_not_started_is_joined,
+        what_differs_is_not_joined,
+        joining_raises_the_class_and_brings_it_forward,
+        a_job_that_has_started_is_not_joined,
+        a_job_that_starts_meanwhile_is_not_joined,
+        two_equal_requests_at_once_are_one_job,
+        the_last_request_taken_back_ends_the_job,
+        a_job_is_cancelled_for_all,
+        a_running_job_is_asked_to_stop,
+        a_retry_names_the_job_before;
     destinations:
         a_thousand_fingerprints_are_saved_and_replaced,
         suspicion_drops_the_fingerprints_of_a_project,

@@ -206,7 +206,7 @@ pub(crate) async fn overdue_jobs_fail(world: &World) {
     assert!(tx.overdue_jobs(10).await.unwrap().is_empty());
     world.advance(1);
     let overdue = tx.overdue_jobs(10).await.unwrap();
-    assert_eq!(overdue, [(short, Some("api-1".to_owned()))]);
+    assert_eq!(overdue, [short]);
     let job = tx.job_snapshot(short).await.unwrap().unwrap();
     assert_eq!(job.state, JobState::Failed);
     assert_eq!(job.error_code, Some(ErrorCode::Deadline));

@@ -180,7 +180,7 @@ impl World {
             connection_id: place.connection.id,
             project_key: project.map(str::to_owned),
             request: SyncRequest::new("prj_1", "production", "production", Direction::Push),
-            reply_to: Some("api-1".to_owned()),
+            retry_of: None,
             created_at: self.now(),
             deadline_at: self.now() + Duration::from_hours(24),
         }

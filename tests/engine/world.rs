@@ -57,9 +57,8 @@ impl World {
         let database = Database::create(profile).await;
         let store = database.open(ambient.clone()).await;
         let lifecycle = Lifecycle::new();
-        let instance = format!("test-{}", ambient.new_id());
         let queue = match profile {
-            Profile::Embedded => Queue::local(instance),
+            Profile::Embedded => Queue::local(),
             Profile::Production => {
                 let redis = RedisQueue::connect(&RedisOptions {
                     url: Secret::new(keyway_tests::database::redis_url()),
@@ -69,7 +68,7 @@ impl World {
                 .await
                 .unwrap();
                 let listen = Some((&lifecycle.tracker, lifecycle.soft.clone()));
-                Queue::redis(redis, instance, listen)
+                Queue::redis(redis, listen)
             }
         };
         let settings = ProviderSettings {
@@ -277,7 +276,7 @@ impl World {
             connection_id: self.connection,
             project_key: canonical.then_some(key),
             request,
-            reply_to: Some(self.queue.instance().to_owned()),
+            retry_of: None,
             created_at: now,
             deadline_at: now + Duration::from_hours(1),
         };

@@ -89,7 +89,7 @@ impl World {
         };
         let context = WorkerContext {
             store: store.clone(),
-            queue: Queue::local("properties".to_owned()),
+            queue: Queue::local(),
             providers: Arc::new(Registry::new(&settings, ambient.clone()).unwrap()),
             fingerprint_key: store.unlock().await.unwrap(),
             ambient: ambient.clone(),
@@ -241,7 +241,7 @@ impl World {
             connection_id: self.connection,
             project_key: canonical.then(|| place.project_key.clone()),
             request,
-            reply_to: None,
+            retry_of: None,
             created_at: now,
             deadline_at: now + Duration::from_hours(24),
         };

@@ -88,19 +88,12 @@ impl AppBuilder {
             store = store.with_manual_time();
         }
         let lifecycle = Lifecycle::new();
-        let instance = format!("test-{}", ambient.new_id());
+        let mut prefix = String::new();
         let queue = match self.profile {
-            Profile::Embedded => Queue::local(instance),
+            Profile::Embedded => Queue::local(),
             Profile::Production => {
-                let redis = RedisQueue::connect(&RedisOptions {
-                    url: Secret::new(redis_url()),
-                    prefix: format!("kwtest:{}:", ambient.new_id()),
-                    startup_timeout: Duration::from_secs(5),
-                })
-                .await
-                .expect("Redis answers at TEST_REDIS_URL: start the tests with tests/run");
-                let listen = Some((&lifecycle.tracker, lifecycle.soft.clone()));
-                Queue::redis(redis, instance, listen)
+                prefix = format!("kwtest:{}:", ambient.new_id());
+                redis_queue(&prefix, &lifecycle).await
             }
         };
         let providers = Registry::new(&self.providers, ambient.clone()).expect("providers");
@@ -132,7 +125,38 @@ impl AppBuilder {
             clock: manual,
             lifecycle,
             database,
+            prefix,
         }
+    }
+}
+
+async fn redis_queue(prefix: &str, lifecycle: &Lifecycle) -> Queue {
+    let redis = RedisQueue::connect(&RedisOptions {
+        url: Secret::new(redis_url()),
+        prefix: prefix.to_owned(),
+        startup_timeout: Duration::from_secs(5),
+    })
+    .await
+    .expect("Redis answers at TEST_REDIS_URL: start the tests with tests/run");
+    let listen = Some((&lifecycle.tracker, lifecycle.soft.clone()));
+    Queue::redis(redis, listen)
+}
+
+/// One more API in front of the same database.
+#[derive(Debug)]
+pub struct Another {
+    url: String,
+    clock: Arc<ManualClock>,
+}
+
+impl Another {
+    /// A client that calls it with a token.
+    pub fn client(&self, token: &str) -> Client {
+        Client::new(
+            self.url.clone(),
+            Arc::clone(&self.clock),
+            Some(token.to_owned()),
+        )
     }
 }
 
@@ -157,6 +181,8 @@ pub struct TestApp {
     pub lifecycle: Lifecycle,
     /// Its database: to wait for, or to change, what the store has no call for.
     pub database: Database,
+    /// Of our names in Redis.
+    prefix: String,
 }
 
 impl TestApp {
@@ -179,6 +205,28 @@ impl TestApp {
     /// The base of its URLs.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Starts one more API in front of the same database: a process of its own as far as signals go,
+    /// where there can be several.
+    pub async fn another(&self) -> Another {
+        let queue = match self.profile {
+            Profile::Embedded => self.queue.clone(),
+            Profile::Production => redis_queue(&self.prefix, &self.lifecycle).await,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let state = ApiState {
+            queue,
+            ..self.state.clone()
+        };
+        self.lifecycle
+            .tracker
+            .spawn(keyway_api::serve(listener, state));
+        Another {
+            url,
+            clock: self.ticking(),
+        }
     }
 
     /// Adds a user with a key that has all scopes.

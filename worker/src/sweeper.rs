@@ -97,13 +97,13 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     let queue = engine.queue();
     for job in returned {
         if job.state.is_final() {
-            queue.announce(job.id, job.reply_to.as_deref()).await;
+            queue.announce(job.id).await;
         } else {
             queue.ring(job.id, job.class).await;
         }
     }
-    for (job, reply_to) in overdue {
-        queue.announce(job, reply_to.as_deref()).await;
+    for job in overdue {
+        queue.announce(job).await;
     }
     Ok(())
 }

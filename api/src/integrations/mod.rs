@@ -4,7 +4,7 @@ mod connect;
 mod connections;
 mod links;
 mod oauth;
-mod outside;
+pub(crate) mod outside;
 mod providers;
 pub(crate) mod sync;
 

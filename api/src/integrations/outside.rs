@@ -19,7 +19,7 @@ pub(super) fn provider_name(name: &str) -> Result<ProviderName, ApiError> {
 }
 
 /// The provider's client: 409 when this program cannot sync with it yet.
-pub(super) fn provider(
+pub(crate) fn provider(
     state: &ApiState,
     name: ProviderName,
 ) -> Result<Arc<dyn Provider>, ApiError> {
@@ -29,7 +29,7 @@ pub(super) fn provider(
 }
 
 /// 409 `reconnect-required` for a connection that is known not to work.
-pub(super) fn usable(connection: &Connection) -> Result<(), ApiError> {
+pub(crate) fn usable(connection: &Connection) -> Result<(), ApiError> {
     match connection.status {
         ConnectionStatus::Active => Ok(()),
         ConnectionStatus::NeedsReconnect => Err(ApiError::Conflict(

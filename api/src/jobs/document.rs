@@ -113,6 +113,13 @@ pub(crate) struct JobBody {
     /// What the caller is answered: the report of a sync, preview, diff or status.
     #[schema(value_type = Option<Object>)]
     result: Option<Value>,
+    /// The finished job that it runs again.
+    retry_of: Option<Uuid>,
+    /// How many requests it stands for: equal ones that came before it started share it.
+    #[schema(example = 1)]
+    requests: i64,
+    /// Whether it was asked to stop; while it runs, it does so before its next call.
+    cancel_requested: bool,
     /// Why it ended without full success.
     #[schema(example = "reconnect-required")]
     error_code: Option<&'static str>,
@@ -140,6 +147,8 @@ impl JobBody {
             created_at,
             started_at,
             finished_at,
+            retry_of,
+            cancel_requested,
             ..
         } = view.job;
         let waits = state == JobState::Waiting;
@@ -164,6 +173,9 @@ impl JobBody {
                 .and_then(|outcomes| serde_json::from_value(outcomes).ok())
                 .unwrap_or_default(),
             result: report.result,
+            retry_of,
+            requests: view.requests,
+            cancel_requested,
             // A job that is still to run may bear what stood against an earlier attempt.
             error_code: error_code
                 .filter(|_| state.is_final())

@@ -1,9 +1,11 @@
 //! Jobs: their documents, the wait for their end, and what a job's end is answered with.
 
+mod cancel;
 mod document;
 mod get;
 mod list;
 mod prefer;
+mod retry;
 mod running;
 mod verdict;
 mod wait;
@@ -24,4 +26,6 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list::list_jobs))
         .routes(routes!(get::get_job))
+        .routes(routes!(cancel::cancel_job))
+        .routes(routes!(retry::retry_job))
 }

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use keyway_shared::domain::job::{ErrorCode, JobState};
-use keyway_shared::domain::report::SyncReport;
+use keyway_shared::domain::report::{KeyOutcome, SyncReport};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -104,10 +104,15 @@ impl SyncAnswer {
                     ),
                 };
                 let text = job.error.unwrap_or_else(|| text.to_owned());
-                let report = SyncReport::new(job.id, &[], Some(&(code, text)));
-                serde_json::to_value(report)
-                    .map(Self::Ended)
-                    .map_err(|error| ApiError::internal(&error))
+                let done = done(state, job.id).await?;
+                let report = SyncReport::new(job.id, &done, Some(&(code, text)));
+                serde_json::to_value(if job.state == JobState::Cancelled {
+                    report.cancelled()
+                } else {
+                    report
+                })
+                .map(Self::Ended)
+                .map_err(|error| ApiError::internal(&error))
             }
             Ending::Unfinished(_) => {
                 let mut job = document(state, caller, pending.id).await?;
@@ -200,12 +205,27 @@ impl ReadAnswer {
     }
 }
 
+/// What a job that was ended between two runs had done.
+async fn done(state: &ApiState, id: Uuid) -> Result<Vec<KeyOutcome>, ApiError> {
+    let mut tx = state.store.begin_read_statement().await?;
+    let report = tx.find_report(id).await?;
+    tx.commit().await?;
+    Ok(report
+        .and_then(|report| report.outcomes)
+        .and_then(|outcomes| serde_json::from_value(outcomes).ok())
+        .unwrap_or_default())
+}
+
 fn seconds_until(state: &ApiState, due: DateTime<Utc>) -> u64 {
     let left = (due - state.ambient.now()).to_std().unwrap_or_default();
     left.as_secs() + 1
 }
 
-async fn document(state: &ApiState, caller: &Caller, id: Uuid) -> Result<JobBody, ApiError> {
+pub(super) async fn document(
+    state: &ApiState,
+    caller: &Caller,
+    id: Uuid,
+) -> Result<JobBody, ApiError> {
     let mut tx = state.store.begin_read().await?;
     let job = JobBody::load(&mut tx, caller.user.id, id).await?;
     tx.commit().await?;

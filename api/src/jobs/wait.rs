@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use keyway_shared::domain::job::{Job, JobClass, JobState, NewJob};
+use keyway_shared::domain::job::{Job, JobClass, JobKind, JobState, NewJob};
 use keyway_shared::queue::Waiter;
-use keyway_shared::store::{StoreError, Tx};
+use keyway_shared::store::{Accepted, StoreError, Tx};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
@@ -36,32 +36,44 @@ pub(super) enum Ending {
 }
 
 impl Pending {
-    /// Begins to listen, before there is a job whose end could be missed.
-    pub(crate) fn new(state: &ApiState) -> Self {
-        let id = state.ambient.new_id();
+    /// Begins to listen, before anything can happen to the job that could be missed.
+    pub(crate) fn new(state: &ApiState, id: Uuid) -> Self {
         Self {
             id,
             waiter: state.queue.waiter(id),
         }
     }
 
-    /// The job that is about to be accepted.
-    pub(crate) const fn id(&self) -> Uuid {
-        self.id
+    /// Adds the job to the unit of work, or joins a sync that is equal and has not started. To be
+    /// followed by [`Pending::ring`]. Tells whether it is a new one.
+    pub(crate) async fn accept(
+        state: &ApiState,
+        tx: &mut Tx,
+        job: &NewJob,
+    ) -> Result<(Self, bool), ApiError> {
+        let accepted = match job.kind {
+            JobKind::Sync => tx.accept_job(job).await?,
+            // Who reads wants to see what is there now.
+            JobKind::Preview | JobKind::Diff | JobKind::Status => {
+                tx.insert_job(job).await?;
+                Accepted::New
+            }
+        };
+        // Until the unit of work ends nobody can start either.
+        Ok(match accepted {
+            Accepted::New => (Self::new(state, job.id), true),
+            Accepted::Joined(id) => (Self::new(state, id), false),
+        })
     }
 
-    /// Adds the job, ends the unit of work and wakes a worker.
-    pub(crate) async fn accept(
-        self,
-        state: &ApiState,
-        mut tx: Tx,
-        job: impl FnOnce(Uuid, DateTime<Utc>) -> NewJob,
-    ) -> Result<Self, ApiError> {
-        let now = tx.now().await?;
-        tx.insert_job(&job(self.id, now)).await?;
-        tx.commit().await?;
+    /// Wakes a worker, once the unit of work was committed.
+    pub(crate) async fn ring(&self, state: &ApiState) {
         state.queue.ring(self.id, JobClass::Interactive).await;
-        Ok(self)
+    }
+
+    /// The job.
+    pub(crate) const fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Waits until the job has ended, but no longer than the caller's patience, and not at all when

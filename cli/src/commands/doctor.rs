@@ -320,7 +320,7 @@ async fn check_redis(redis: Option<&RedisSettings>, database: &Database) -> Chec
     let shown = config::redact_url(&redis.url);
     let asked = tokio::time::timeout(PATIENCE, RedisQueue::connect(&options)).await;
     let up = match asked {
-        Ok(Ok(connected)) => Queue::redis(connected, "doctor", None).ping(PATIENCE).await,
+        Ok(Ok(connected)) => Queue::redis(connected, None).ping(PATIENCE).await,
         _ => false,
     };
     if up {

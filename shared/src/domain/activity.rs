@@ -48,6 +48,10 @@ words! {
         LinkChanged = "link_changed",
         /// A sync ended, well or not.
         SecretsSynced = "secrets_synced",
+        /// A job was cancelled.
+        JobCancelled = "job_cancelled",
+        /// A finished job was asked for again.
+        JobRetried = "job_retried",
         /// An API key was made.
         ApiKeyCreated = "api_key_created",
         /// An API key was revoked.

@@ -151,12 +151,12 @@ pub struct Job {
     pub project_key: Option<String>,
     /// What was asked for. Ids and names, never values.
     pub request: SyncRequest,
+    /// The finished job that it runs again.
+    pub retry_of: Option<Uuid>,
     /// Not before this time.
     pub due_at: DateTime<Utc>,
     /// Why it waits.
     pub waiting_reason: Option<String>,
-    /// The API instance whose caller waits.
-    pub reply_to: Option<String>,
     /// The worker process that holds it.
     pub worker: Option<String>,
     /// The lease; a new id with each claim, so that an old holder cannot settle.
@@ -208,8 +208,8 @@ pub struct NewJob {
     pub project_key: Option<String>,
     /// What was asked for.
     pub request: SyncRequest,
-    /// The API instance whose caller waits.
-    pub reply_to: Option<String>,
+    /// The finished job that it runs again.
+    pub retry_of: Option<Uuid>,
     /// When it is accepted.
     pub created_at: DateTime<Utc>,
     /// When it fails if it has not ended.

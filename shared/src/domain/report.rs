@@ -184,6 +184,18 @@ impl SyncReport {
     }
 }
 
+impl SyncReport {
+    /// Of a sync that somebody stopped: not a success, whatever it had done, which is counted.
+    #[must_use]
+    pub fn cancelled(self) -> Self {
+        Self {
+            status: SyncStatus::Error,
+            success: false,
+            ..self
+        }
+    }
+}
+
 /// "3 of 100 failed: A, B, C (rate-limited)"
 fn describe(failures: &[KeyFailure], of: usize) -> String {
     const SHOWN: usize = 5;

@@ -51,7 +51,6 @@ impl Room {
 pub struct Queue {
     transport: Transport,
     waiters: Arc<Waiters>,
-    instance: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
@@ -61,37 +60,26 @@ enum Transport {
 }
 
 impl Queue {
-    /// For one process: the bell is a channel, the signal a call. `instance` names this process.
-    pub fn local(instance: impl Into<Arc<str>>) -> Self {
+    /// For one process: the bell is a channel, the signal a call.
+    pub fn local() -> Self {
         Self {
             transport: Transport::Local(LocalQueue::new()),
             waiters: Arc::default(),
-            instance: instance.into(),
         }
     }
 
-    /// For many processes: the bell is a Redis list for each class, the signal a channel for each
-    /// API process. `listen` runs the subscription that callers of this process wait on.
-    pub fn redis(
-        redis: RedisQueue,
-        instance: impl Into<Arc<str>>,
-        listen: Option<(&TaskTracker, CancellationToken)>,
-    ) -> Self {
+    /// For many processes: the bell is a Redis list for each class, the signal one channel that all
+    /// listen to. `listen` runs the subscription that the waiters of this process depend on.
+    pub fn redis(redis: RedisQueue, listen: Option<(&TaskTracker, CancellationToken)>) -> Self {
         let queue = Self {
             transport: Transport::Redis(redis.clone()),
             waiters: Arc::default(),
-            instance: instance.into(),
         };
         if let Some((tracker, stop)) = listen {
-            let (waiters, instance) = (Arc::clone(&queue.waiters), Arc::clone(&queue.instance));
-            tracker.spawn(async move { redis.listen(&instance, &waiters, stop).await });
+            let waiters = Arc::clone(&queue.waiters);
+            tracker.spawn(async move { redis.listen(&waiters, stop).await });
         }
         queue
-    }
-
-    /// This process's name in job rows, to which completion signals are addressed.
-    pub fn instance(&self) -> &str {
-        &self.instance
     }
 
     /// Wakes a worker for the job. To be called after the job's row was committed.
@@ -102,19 +90,18 @@ impl Queue {
         }
     }
 
-    /// Starts listening for the job's end. To be called before the job's row exists, or its end may
-    /// be missed.
+    /// Starts listening for changes of the job. To be called before the change that is waited for
+    /// can happen, or it may be missed.
     pub fn waiter(&self, id: Uuid) -> Waiter {
         self.waiters.register(id)
     }
 
-    /// Tells the API process that waits for the job that its row has changed.
-    pub async fn announce(&self, id: Uuid, reply_to: Option<&str>) {
-        let Some(instance) = reply_to else { return };
-        if instance == &*self.instance {
-            self.waiters.notify(id);
-        } else if let Transport::Redis(redis) = &self.transport {
-            redis.announce(id, instance).await;
+    /// Tells whoever waits for the job, in whatever process, that its row has changed: callers that
+    /// it has ended or waits, its worker that it is to stop. To be called after the commit.
+    pub async fn announce(&self, id: Uuid) {
+        self.waiters.notify(id);
+        if let Transport::Redis(redis) = &self.transport {
+            redis.announce(id).await;
         }
     }
 

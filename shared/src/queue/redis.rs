@@ -1,4 +1,6 @@
-//! The bell over Redis: one list for each class, one channel for each API process.
+//! The bell over Redis: one list for each class, and one channel for signals. Whoever waits for a job
+//! may be in any process, and there may be several: a signal is sixteen bytes, and each process looks
+//! it up among its own waiters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -103,9 +105,9 @@ impl RedisQueue {
         self.note(matches!(done, Ok(Ok(()))));
     }
 
-    pub(super) async fn announce(&self, id: Uuid, instance: &str) {
+    pub(super) async fn announce(&self, id: Uuid) {
         let mut publish = ::redis::cmd("PUBLISH");
-        publish.arg(self.channel(instance)).arg(id.as_bytes());
+        publish.arg(self.channel()).arg(id.as_bytes());
         let mut connection = self.0.commands.clone();
         let told =
             tokio::time::timeout(RING_WITHIN, publish.query_async::<()>(&mut connection)).await;
@@ -157,21 +159,21 @@ impl RedisQueue {
         Some((Uuid::from_slice(&id).ok()?, class))
     }
 
-    /// Passes completion signals to the waiters of this process, for as long as it runs.
-    pub(super) async fn listen(&self, instance: &str, waiters: &Waiters, stop: CancellationToken) {
+    /// Passes signals to the waiters of this process, for as long as it runs.
+    pub(super) async fn listen(&self, waiters: &Waiters, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let told = tokio::select! {
                 () = stop.cancelled() => return,
-                told = self.subscribe(instance, waiters) => told,
+                told = self.subscribe(waiters) => told,
             };
             self.note(told.is_ok());
             pause().await;
         }
     }
 
-    async fn subscribe(&self, instance: &str, waiters: &Waiters) -> Result<(), RedisError> {
+    async fn subscribe(&self, waiters: &Waiters) -> Result<(), RedisError> {
         let mut pubsub = self.0.client.get_async_pubsub().await?;
-        pubsub.subscribe(self.channel(instance)).await?;
+        pubsub.subscribe(self.channel()).await?;
         // Signals that came while nobody listened are lost: let every waiter read its row.
         waiters.notify_all();
         let mut messages = pubsub.on_message();
@@ -203,8 +205,8 @@ impl RedisQueue {
         format!("{}bell:{class}", self.0.prefix)
     }
 
-    fn channel(&self, instance: &str) -> String {
-        format!("{}done:{instance}", self.0.prefix)
+    fn channel(&self) -> String {
+        format!("{}jobs", self.0.prefix)
     }
 
     fn note(&self, up: bool) {

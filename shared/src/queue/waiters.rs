@@ -1,4 +1,4 @@
-//! Callers of this process that wait for a job to end.
+//! Whoever in this process waits for a job to change: callers, streams, the worker that runs it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,44 +6,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-type Map = HashMap<Uuid, (usize, Arc<Notify>)>;
+/// Each has a notification of its own: none takes the signal of another.
+type Map = HashMap<Uuid, Vec<Arc<Notify>>>;
 
 #[derive(Debug, Default)]
 pub(super) struct Waiters(Mutex<Map>);
 
 impl Waiters {
     pub(super) fn register(self: &Arc<Self>, id: Uuid) -> Waiter {
+        let notify = Arc::<Notify>::default();
         let mut map = self.lock();
-        let entry = map.entry(id).or_default();
-        entry.0 += 1;
+        map.entry(id).or_default().push(Arc::clone(&notify));
         Waiter {
             id,
-            notify: Arc::clone(&entry.1),
+            notify,
             waiters: Arc::clone(self),
         }
     }
 
     pub(super) fn notify(&self, id: Uuid) {
-        if let Some((_, notify)) = self.lock().get(&id) {
-            wake(notify);
+        for notify in self.lock().get(&id).into_iter().flatten() {
+            notify.notify_one();
         }
     }
 
     pub(super) fn notify_all(&self) {
-        for (_, notify) in self.lock().values() {
-            wake(notify);
+        for notify in self.lock().values().flatten() {
+            notify.notify_one();
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Map> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn wake(notify: &Notify) {
-    // Those who wait now, and one who is just about to.
-    notify.notify_waiters();
-    notify.notify_one();
 }
 
 /// Waits for signals of one job. Stops listening when dropped.
@@ -64,9 +59,9 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         let mut map = self.waiters.lock();
-        if let Some(entry) = map.get_mut(&self.id) {
-            entry.0 -= 1;
-            if entry.0 == 0 {
+        if let Some(waiting) = map.get_mut(&self.id) {
+            waiting.retain(|notify| !Arc::ptr_eq(notify, &self.notify));
+            if waiting.is_empty() {
                 map.remove(&self.id);
             }
         }
@@ -86,6 +81,16 @@ mod tests {
         waiters.notify(Uuid::nil());
         assert!(waiter.changed().now_or_never().is_some());
         assert!(waiter.changed().now_or_never().is_none());
+    }
+
+    #[test]
+    fn each_of_several_hears_it() {
+        let waiters = Arc::new(Waiters::default());
+        let both = [waiters.register(Uuid::nil()), waiters.register(Uuid::nil())];
+        waiters.notify(Uuid::nil());
+        for waiter in &both {
+            assert!(waiter.changed().now_or_never().is_some());
+        }
     }
 
     #[test]

@@ -34,7 +34,10 @@ pub mod vaults;
 const CHUNK: usize = 500;
 
 pub use error::{Constraint, StoreError};
-pub use jobs::{Claim, Handback, JobFilter, JobView, QueueDepth, Renewal, ReturnedJob, Settlement};
+pub use jobs::{
+    Accepted, Cancelled, Claim, Handback, JobFilter, JobView, QueueDepth, Renewal, ReturnedJob,
+    Settlement,
+};
 pub use oauth_states::OAuthState;
 pub use open::{Backend, Store, StoreOptions};
 pub use plans::StoredPlan;

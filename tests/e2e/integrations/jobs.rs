@@ -11,8 +11,13 @@ const JOBS: &str = "/v1/integrations/jobs";
 
 /// Asks for a sync and does not wait.
 async fn ask(world: &World) -> String {
+    ask_of(world, "prj_myapp").await
+}
+
+async fn ask_of(world: &World, project: &str) -> String {
     let me = world.me.clone().with("prefer", "respond-async");
-    let data = me.post(SYNC, world.fields()).await.data(202);
+    let fields = json!({ "connectionId": world.connection, "projectId": project });
+    let data = me.post(SYNC, fields).await.data(202);
     data["id"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -44,6 +49,9 @@ async fn a_job_tells_its_story(profile: Profile) {
         "outcomes",
         "result",
         "errorCode",
+        "retryOf",
+        "requests",
+        "cancelRequested",
         "error",
         "attempts",
     ];
@@ -89,8 +97,8 @@ async fn a_job_tells_its_story(profile: Profile) {
 async fn jobs_are_listed_newest_first(profile: Profile) {
     let world = World::start(profile).await;
     let mut ids = Vec::new();
-    for _ in 0..5 {
-        ids.push(ask(&world).await);
+    for number in 0..5 {
+        ids.push(ask_of(&world, &format!("prj_{number}")).await);
     }
     ids.reverse();
     let of = |data: &Value| -> Vec<String> {

@@ -1,7 +1,9 @@
 //! Providers, connections, links, syncs and jobs.
 
+mod cancels;
 mod connections;
 mod jobs;
+mod joins;
 mod leaks;
 mod links;
 mod lived_in;

@@ -224,8 +224,7 @@ async fn a_job_that_waits_too_long_is_not_waited_for(profile: Profile) {
                 .expect("hands back");
             tx.commit().await.expect("commits");
             assert!(handed);
-            let reply_to = job.reply_to.as_deref();
-            world.app.queue.announce(job.id, reply_to).await;
+            world.app.queue.announce(job.id).await;
         });
         answer
     };
@@ -259,7 +258,6 @@ async fn the_job_says_what_was_asked_for(profile: Profile) {
     me.post(SYNC, fields).await.data(202);
     let job = world.take().await;
     assert_eq!(job.kind, JobKind::Sync);
-    assert_eq!(job.reply_to.as_deref(), Some(world.app.queue.instance()));
     assert_eq!(job.deadline_at, job.created_at + TimeDelta::hours(24));
     let key = project_key(ProviderName::Vercel, &world.vercel.url(), "prj_myapp");
     assert_eq!(job.project_key, Some(key));

@@ -144,6 +144,19 @@ impl World {
         app.lifecycle.tracker.spawn(keyway_worker::run(context));
     }
 
+    /// The document of a job, once a worker has ended it.
+    pub(crate) async fn ended(&self, path: &str) -> Value {
+        let id = path.rsplit('/').next().unwrap_or_default();
+        let waiter = self.app.queue.waiter(id.parse().expect("an id"));
+        loop {
+            let job = self.me.get(path).await.data(200);
+            if job["finishedAt"].is_string() {
+                return job;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(200), waiter.changed()).await;
+        }
+    }
+
     /// Ends a job that was taken.
     pub(crate) async fn settle(
         &self,
@@ -173,8 +186,7 @@ impl World {
             .expect("settles");
         tx.commit().await.expect("commits");
         assert!(settled);
-        let reply_to = job.reply_to.as_deref();
-        self.app.queue.announce(job.id, reply_to).await;
+        self.app.queue.announce(job.id).await;
     }
 }
 

@@ -260,7 +260,7 @@ impl Engine {
             );
         }
         // A job that waits concerns its caller too, who may not want to.
-        self.queue().announce(job.id, job.reply_to.as_deref()).await;
+        self.queue().announce(job.id).await;
         let Some(key) = project_key else {
             return;
         };

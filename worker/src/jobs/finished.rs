@@ -172,6 +172,9 @@ impl Finished {
             .as_ref()
             .filter(|(code, _)| !failed.contains(code) || self.outcomes.is_empty());
         let mut report = SyncReport::new(job.id, &self.outcomes, fatal);
+        if self.state == JobState::Cancelled {
+            report = report.cancelled();
+        }
         report.redeploy_required = self.redeploy && job.request.direction == Direction::Push;
         report.provider_calls = job.provider_calls.unsigned_abs() + calls;
         report.rate_limited_ms = job.rate_limited_ms.unsigned_abs();

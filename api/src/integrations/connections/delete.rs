@@ -36,7 +36,7 @@ pub(crate) async fn delete_connection(
         .await?
         .ok_or_else(|| ApiError::not_found("connection"))?;
     let now = tx.now().await?;
-    let ended = tx.cancel_connection_jobs(id, now).await?;
+    let cancelled = tx.cancel_connection_jobs(id, now).await?;
     if !tx.delete_connection(caller.user.id, id).await? {
         return Err(ApiError::not_found("connection"));
     }
@@ -45,12 +45,12 @@ pub(crate) async fn delete_connection(
         now,
         Action::IntegrationDisconnected,
         None,
-        serde_json::json!({ "provider": connection.provider, "cancelledJobs": ended.len() }),
+        serde_json::json!({ "provider": connection.provider, "cancelledJobs": cancelled.len() }),
     );
     tx.insert_activity(&entry).await?;
     tx.commit().await?;
-    for (job, reply_to) in ended {
-        state.queue.announce(job, reply_to.as_deref()).await;
+    for (job, _) in cancelled {
+        state.queue.announce(job).await;
     }
     Ok(NoContent)
 }

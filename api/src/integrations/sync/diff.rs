@@ -95,6 +95,6 @@ pub(crate) async fn diff_sync(
         verify,
         ..selection.request(Direction::Push)
     };
-    let pending = accept(tx, &state, &caller, opened, JobKind::Diff, request).await?;
+    let pending = accept(tx, &state, &caller, opened, JobKind::Diff, request, None).await?;
     ReadAnswer::to(&pending, &state, &caller, patience).await
 }

@@ -2,7 +2,7 @@
 
 pub(super) mod diff;
 mod fields;
-pub(super) mod open;
+pub(crate) mod open;
 pub(super) mod preview;
 pub(crate) mod report;
 pub(super) mod run;
@@ -14,7 +14,7 @@ use keyway_shared::domain::vault::Role;
 use keyway_shared::sync::options::Direction;
 
 /// The scopes that writing in this direction needs.
-pub(super) fn scopes(direction: Direction, allow_delete: bool) -> Vec<Scope> {
+pub(crate) fn scopes(direction: Direction, allow_delete: bool) -> Vec<Scope> {
     let mut scopes = vec![match direction {
         Direction::Push => Scope::ReadSecrets,
         Direction::Pull => Scope::WriteSecrets,
@@ -25,8 +25,13 @@ pub(super) fn scopes(direction: Direction, allow_delete: bool) -> Vec<Scope> {
     scopes
 }
 
+/// The scopes that looking needs.
+pub(crate) fn read_scopes() -> Vec<Scope> {
+    vec![Scope::ReadSecrets]
+}
+
 /// The role in the vault that writing in this direction needs.
-pub(super) fn role(direction: Direction, allow_delete: bool) -> Role {
+pub(crate) fn role(direction: Direction, allow_delete: bool) -> Role {
     match direction {
         Direction::Push if !allow_delete => Role::Read,
         Direction::Push | Direction::Pull => Role::Write,

@@ -8,6 +8,7 @@ use keyway_shared::domain::vault::{Environment, Role, VaultAccess};
 use keyway_shared::providers::Provider;
 use keyway_shared::store::Tx;
 use keyway_shared::sync::options::SyncRequest;
+use uuid::Uuid;
 
 use super::selection::Selection;
 use crate::error::{ApiError, ConflictCode};
@@ -17,11 +18,11 @@ use crate::jobs::Pending;
 use crate::state::ApiState;
 
 /// What a request's names stand for.
-pub(in crate::integrations) struct Opened {
-    pub(in crate::integrations) access: VaultAccess,
-    pub(in crate::integrations) environment: Environment,
-    pub(in crate::integrations) connection: Connection,
-    pub(in crate::integrations) provider: Arc<dyn Provider>,
+pub(crate) struct Opened {
+    pub(crate) access: VaultAccess,
+    pub(crate) environment: Environment,
+    pub(crate) connection: Connection,
+    pub(crate) provider: Arc<dyn Provider>,
 }
 
 /// Looks everything up: 404 for what is not there or not the caller's, 403 when the role is not
@@ -68,13 +69,14 @@ async fn environment(
 
 /// Accepts the job in the unit of work in which everything was looked up, so that it is accepted
 /// under the rights that hold at that moment.
-pub(super) async fn accept(
+pub(crate) async fn accept(
     mut tx: Tx,
     state: &ApiState,
     caller: &Caller,
     opened: Opened,
     kind: JobKind,
     request: SyncRequest,
+    retry_of: Option<Uuid>,
 ) -> Result<Pending, ApiError> {
     let Opened {
         access,
@@ -91,30 +93,32 @@ pub(super) async fn accept(
             &request.project_id,
         )
     });
-    let pending = Pending::new(state);
-    if let Some(plan_id) = request.plan_id {
-        let now = tx.now().await?;
-        if !tx.use_plan(plan_id, pending.id(), now).await? {
-            return Err(ApiError::Conflict(
-                ConflictCode::PlanStale,
-                "The plan was used, or has expired. Preview again".into(),
-            ));
-        }
+    let now = tx.now().await?;
+    let job = NewJob {
+        id: state.ambient.new_id(),
+        kind,
+        class: JobClass::Interactive,
+        user_id: caller.user.id,
+        vault_id: access.vault.id,
+        environment_id: environment.id,
+        connection_id: connection.id,
+        project_key,
+        request,
+        retry_of,
+        created_at: now,
+        deadline_at: now + state.options.job_deadline,
+    };
+    let (pending, is_new) = Pending::accept(state, &mut tx, &job).await?;
+    // Of equal requests with a plan, the first uses it.
+    if let Some(plan_id) = job.request.plan_id.filter(|_| is_new)
+        && !tx.use_plan(plan_id, job.id, now).await?
+    {
+        return Err(ApiError::Conflict(
+            ConflictCode::PlanStale,
+            "The plan was used, or has expired. Preview again".into(),
+        ));
     }
-    pending
-        .accept(state, tx, |id, now| NewJob {
-            id,
-            kind,
-            class: JobClass::Interactive,
-            user_id: caller.user.id,
-            vault_id: access.vault.id,
-            environment_id: environment.id,
-            connection_id: connection.id,
-            project_key,
-            request,
-            reply_to: Some(state.queue.instance().to_owned()),
-            created_at: now,
-            deadline_at: now + state.options.job_deadline,
-        })
-        .await
+    tx.commit().await?;
+    pending.ring(state).await;
+    Ok(pending)
 }

@@ -48,6 +48,6 @@ pub(crate) async fn preview_sync(
     caller.require(Scope::ReadSecrets)?;
     let mut tx = state.store.begin().await?;
     let opened = open(&mut tx, &state, &caller, &path, Role::Read, &selection).await?;
-    let pending = accept(tx, &state, &caller, opened, JobKind::Preview, request).await?;
+    let pending = accept(tx, &state, &caller, opened, JobKind::Preview, request, None).await?;
     ReadAnswer::to(&pending, &state, &caller, patience).await
 }

@@ -68,7 +68,7 @@ pub(crate) async fn run_sync(
             "Another environment has the name of the plan's. Preview again".into(),
         ));
     }
-    let pending = accept(tx, &state, &caller, opened, JobKind::Sync, request).await?;
+    let pending = accept(tx, &state, &caller, opened, JobKind::Sync, request, None).await?;
     SyncAnswer::to(&pending, &state, &caller, patience).await
 }
 

@@ -87,7 +87,7 @@ pub(crate) async fn get_sync_status(
         by_name.clone_into(&mut selection.provider_environment);
     }
     let request = selection.request(Direction::Push);
-    let pending = accept(tx, &state, &caller, opened, JobKind::Status, request).await?;
+    let pending = accept(tx, &state, &caller, opened, JobKind::Status, request, None).await?;
     ReadAnswer::to(&pending, &state, &caller, patience).await
 }
 

@@ -1,6 +1,8 @@
 //! Jobs. The methods without an owner are for the engine; what a user may see goes through
 //! [`find_job`](crate::store::Tx::find_job) and [`list_jobs`](crate::store::Tx::list_jobs).
 
+mod accept;
+mod cancel;
 mod claim;
 mod queries;
 mod row;
@@ -20,6 +22,8 @@ pub struct JobView {
     pub job: Job,
     /// `owner/repo` of its vault.
     pub vault_name: String,
+    /// How many requests it stands for: the one that made it, and those that joined it.
+    pub requests: i64,
 }
 
 /// Which jobs to list.
@@ -35,6 +39,28 @@ pub struct JobFilter {
     pub kind: Option<JobKind>,
     /// Older than this job.
     pub cursor: Option<Uuid>,
+}
+
+/// What became of a request for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// The job was added.
+    New,
+    /// An equal one waits for its start and does for both.
+    Joined(Uuid),
+}
+
+/// What became of a cancellation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// One request was taken back; the job goes on for others.
+    Detached,
+    /// The job has ended.
+    Ended,
+    /// The job runs, and stops before its next call.
+    Asked,
+    /// The job had ended before.
+    TooLate,
 }
 
 /// What became of a claim.
@@ -120,8 +146,6 @@ pub struct ReturnedJob {
     pub class: JobClass,
     /// [`JobState::Queued`], or [`JobState::Cancelled`] where that was asked for.
     pub state: JobState,
-    /// The API instance whose caller waits.
-    pub reply_to: Option<String>,
 }
 
 /// How much of a class is due.

@@ -1,4 +1,4 @@
-//! Adding and reading jobs.
+//! Reading jobs.
 
 use std::time::Duration;
 
@@ -10,12 +10,9 @@ use uuid::Uuid;
 
 use super::row::{JobRow, columns};
 use super::{JobFilter, JobView};
-use crate::domain::job::{Job, JobAttempt, JobClass, JobState, NewJob};
-use crate::store::tx::{changed, on, word};
+use crate::domain::job::{Job, JobAttempt, JobClass};
+use crate::store::tx::{on, word};
 use crate::store::{StoreError, Tx};
-
-/// How long the bell has before the sweeper rings for a new job.
-const FIRST_RING: Duration = Duration::from_secs(2);
 
 #[derive(sqlx::FromRow)]
 struct ViewRow {
@@ -23,6 +20,7 @@ struct ViewRow {
     job: JobRow,
     repo_owner: String,
     repo_name: String,
+    joined: i64,
 }
 
 impl TryFrom<ViewRow> for JobView {
@@ -32,6 +30,7 @@ impl TryFrom<ViewRow> for JobView {
         Ok(Self {
             job: row.job.try_into()?,
             vault_name: format!("{}/{}", row.repo_owner, row.repo_name),
+            requests: 1 + row.joined,
         })
     }
 }
@@ -51,6 +50,14 @@ struct AttemptRow {
     finished_at: DateTime<Utc>,
     outcome: String,
     error_code: Option<String>,
+}
+
+/// What a view has beside the job's own columns.
+macro_rules! view_columns {
+    () => {
+        ", v.repo_owner, v.repo_name,
+         (SELECT COUNT(*) FROM job_requesters r WHERE r.job_id = jobs.id) AS joined"
+    };
 }
 
 /// Adds the conditions of who asks and of the filter, except the cursor.
@@ -79,37 +86,6 @@ macro_rules! narrow {
 }
 
 impl Tx {
-    /// Adds a job: queued, due at `created_at`, which is to come from [`Tx::now`]. The sweeper rings
-    /// for it only if nobody took it within two seconds; the bell comes first.
-    pub async fn insert_job(&mut self, job: &NewJob) -> Result<(), StoreError> {
-        changed!(self, |conn| {
-            sqlx::query(
-            "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
-                 environment_id, connection_id, project_key, request, due_at, ring_at, rings,
-                 reply_to, cancel_requested, progress_done, progress_total, provider_calls,
-                 rate_limited_ms, created_at, deadline_at)
-             VALUES ($1, $2, $3, $4, 0, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, FALSE, 0, 0,
-                 0, 0, $11, $14)"
-        )
-        .bind(job.id)
-        .bind(job.kind.as_str())
-        .bind(job.class.as_str())
-        .bind(JobState::Queued.as_str())
-        .bind(job.user_id)
-        .bind(job.vault_id)
-        .bind(job.environment_id)
-        .bind(job.connection_id)
-        .bind(&job.project_key)
-        .bind(Json(&job.request))
-        .bind(job.created_at)
-        .bind(job.created_at + FIRST_RING)
-        .bind(&job.reply_to)
-        .bind(job.deadline_at)
-        .execute(conn)
-        })?;
-        Ok(())
-    }
-
     /// A job that the user asked for or whose vault the user is a member of.
     pub async fn find_job(
         &mut self,
@@ -119,7 +95,8 @@ impl Tx {
         let row: Option<ViewRow> = on!(self, |conn| sqlx::query_as(concat!(
             "SELECT ",
             columns!(),
-            ", v.repo_owner, v.repo_name FROM jobs JOIN vaults v ON v.id = jobs.vault_id
+            view_columns!(),
+            " FROM jobs JOIN vaults v ON v.id = jobs.vault_id
              WHERE jobs.id = $2 AND (jobs.user_id = $1 OR jobs.vault_id IN
                  (SELECT m.vault_id FROM vault_members m WHERE m.user_id = $1))"
         ))
@@ -171,7 +148,8 @@ impl Tx {
             let mut query = QueryBuilder::new(concat!(
                 "SELECT ",
                 columns!(),
-                ", v.repo_owner, v.repo_name FROM jobs JOIN vaults v ON v.id = jobs.vault_id
+                view_columns!(),
+                " FROM jobs JOIN vaults v ON v.id = jobs.vault_id
                  WHERE (jobs.user_id = "
             ));
             narrow!(query, user_id, filter);

@@ -13,7 +13,7 @@ macro_rules! columns {
     () => {
         "jobs.id, jobs.kind, jobs.class, jobs.state, jobs.attempt, jobs.run, jobs.takeovers,
          jobs.user_id, jobs.vault_id, jobs.environment_id, jobs.connection_id, jobs.project_key,
-         jobs.request, jobs.due_at, jobs.waiting_reason, jobs.reply_to, jobs.worker, jobs.lease_id,
+         jobs.request, jobs.retry_of, jobs.due_at, jobs.waiting_reason, jobs.worker, jobs.lease_id,
          jobs.lease_until, jobs.cancel_requested, jobs.progress_done, jobs.progress_total,
          jobs.provider_calls, jobs.rate_limited_ms, jobs.error_code, jobs.error, jobs.created_at,
          jobs.started_at, jobs.finished_at, jobs.deadline_at"
@@ -36,9 +36,9 @@ pub(super) struct JobRow {
     connection_id: Uuid,
     project_key: Option<String>,
     request: Json<serde_json::Value>,
+    retry_of: Option<Uuid>,
     due_at: DateTime<Utc>,
     waiting_reason: Option<String>,
-    reply_to: Option<String>,
     worker: Option<String>,
     lease_id: Option<Uuid>,
     lease_until: Option<DateTime<Utc>>,
@@ -75,9 +75,9 @@ impl TryFrom<JobRow> for Job {
             project_key: row.project_key,
             request: serde_json::from_value(row.request.0)
                 .map_err(|_| inconsistent("jobs", "request", id))?,
+            retry_of: row.retry_of,
             due_at: row.due_at,
             waiting_reason: row.waiting_reason,
-            reply_to: row.reply_to,
             worker: row.worker,
             lease_id: row.lease_id,
             lease_until: row.lease_until,

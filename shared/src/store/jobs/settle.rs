@@ -115,31 +115,6 @@ impl Tx {
         self.write_report(id, Some(outcomes), None).await
     }
 
-    /// Ends what waits on a connection that goes away, and asks what runs to stop. Gives the jobs that
-    /// ended, with the instances whose callers wait.
-    pub async fn cancel_connection_jobs(
-        &mut self,
-        connection_id: Uuid,
-        at: DateTime<Utc>,
-    ) -> Result<Vec<(Uuid, Option<String>)>, StoreError> {
-        let rows: Vec<(Uuid, Option<String>, String)> = on!(self, |conn| sqlx::query_as(
-            "UPDATE jobs SET cancel_requested = TRUE,
-                 state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END,
-                 error_code = CASE WHEN state = 'running' THEN error_code ELSE 'cancelled' END,
-                 finished_at = CASE WHEN state = 'running' THEN finished_at ELSE $2 END
-             WHERE connection_id = $1 AND state IN ('queued', 'waiting', 'running')
-             RETURNING id, reply_to, state"
-        )
-        .bind(connection_id)
-        .bind(at)
-        .fetch_all(conn))?;
-        Ok(rows
-            .into_iter()
-            .filter(|(_, _, state)| state == JobState::Cancelled.as_str())
-            .map(|(id, reply_to, _)| (id, reply_to))
-            .collect())
-    }
-
     /// Adds a run to the history.
     async fn end_run(
         &mut self,

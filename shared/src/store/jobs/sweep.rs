@@ -45,7 +45,6 @@ struct LostRow {
     #[sqlx(flatten)]
     run: EndedRun,
     class: String,
-    reply_to: Option<String>,
 }
 
 impl Tx {
@@ -104,12 +103,8 @@ impl Tx {
         self.take_back(now, &lost).await
     }
 
-    /// Ends queued and waiting jobs past their deadline. Gives them with the instances whose callers
-    /// wait.
-    pub async fn overdue_jobs(
-        &mut self,
-        limit: i64,
-    ) -> Result<Vec<(Uuid, Option<String>)>, StoreError> {
+    /// Ends queued and waiting jobs past their deadline, and gives them.
+    pub async fn overdue_jobs(&mut self, limit: i64) -> Result<Vec<Uuid>, StoreError> {
         let now = self.now().await?;
         let sql = format!(
             "WITH overdue AS MATERIALIZED (
@@ -117,10 +112,10 @@ impl Tx {
                  ORDER BY deadline_at LIMIT $2 {skip_locked})
              UPDATE jobs SET state = 'failed', error_code = 'deadline', finished_at = $1,
                  error = 'It was not done within its time.'
-             WHERE id IN (SELECT id FROM overdue) RETURNING id, reply_to",
+             WHERE id IN (SELECT id FROM overdue) RETURNING id",
             skip_locked = self.dialect().skip_locked
         );
-        Ok(on!(self, |conn| sqlx::query_as(AssertSqlSafe(sql))
+        Ok(on!(self, |conn| sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(now)
             .bind(limit)
             .fetch_all(conn))?)
@@ -218,7 +213,7 @@ impl Tx {
             query.push(
                 " THEN 0 ELSE 1 END, lease_id = NULL, lease_until = NULL, leased_at = NULL
                  WHERE id IN (SELECT id FROM lost)
-                 RETURNING id, run, worker, claimed_at, state, class, reply_to",
+                 RETURNING id, run, worker, claimed_at, state, class",
             );
             query.build_query_as().fetch_all(conn).await
         })?;
@@ -230,7 +225,6 @@ impl Tx {
                     id,
                     class: word(&row.class, "jobs", "class", id)?,
                     state: word(&row.run.state, "jobs", "state", id)?,
-                    reply_to: row.reply_to,
                 })
             })
             .collect()
