@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::idempotency::Current;
+
 tokio::task_local! {
     static CURRENT: Context;
 }
@@ -16,6 +18,8 @@ pub struct Context {
     pub path: Arc<str>,
     /// The client does not recognise `application/problem+json`.
     pub plain_json: bool,
+    /// What is known of its `Idempotency-Key`, if it bears one.
+    pub(crate) keyed: Option<Current>,
 }
 
 impl Context {
@@ -25,6 +29,7 @@ impl Context {
             request_id: Arc::from(""),
             path: Arc::from(""),
             plain_json: false,
+            keyed: None,
         })
     }
 

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::context::request_id;
 use crate::extract::Page;
+use crate::idempotency::BearsSecret;
 
 /// A point in time: RFC 3339, UTC, milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
@@ -107,6 +108,19 @@ pub struct Created<T>(pub T);
 impl<T: Serialize> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         (StatusCode::CREATED, Data(self.0)).into_response()
+    }
+}
+
+/// 200 with a secret, which is shown this once only: the answer is not kept for a request that is sent
+/// again.
+#[derive(Debug)]
+pub struct ShownOnce<T>(pub T);
+
+impl<T: Serialize> IntoResponse for ShownOnce<T> {
+    fn into_response(self) -> Response {
+        let mut response = Data(self.0).into_response();
+        response.extensions_mut().insert(BearsSecret);
+        response
     }
 }
 

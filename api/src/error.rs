@@ -106,6 +106,12 @@ pub enum ApiError {
     /// 409
     #[error("{1}")]
     Conflict(ConflictCode, Cow<'static, str>),
+    /// 409: the same request, with the same `Idempotency-Key`, has not been answered yet.
+    #[error("the request is on its way")]
+    UnderWay {
+        /// Seconds until it is worth trying again.
+        retry_after: u64,
+    },
     /// 413
     #[error("the body is longer than {limit} bytes")]
     PayloadTooLarge {
@@ -225,6 +231,11 @@ impl ApiError {
                 "Method not allowed",
             ),
             Self::Conflict(code, _) => (StatusCode::CONFLICT, code.as_str(), "Conflict"),
+            Self::UnderWay { .. } => (
+                StatusCode::CONFLICT,
+                ConflictCode::Conflict.as_str(),
+                "Conflict",
+            ),
             Self::PayloadTooLarge { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "payload-too-large",
@@ -272,6 +283,10 @@ impl ApiError {
             Self::MethodNotAllowed => "This path does not take this method".into(),
             Self::PayloadTooLarge { limit } => {
                 format!("The body is longer than {limit} bytes").into()
+            }
+            Self::UnderWay { .. } => {
+                "A request with this Idempotency-Key is on its way. Send it again in a moment."
+                    .into()
             }
             Self::UnsupportedMediaType => {
                 "The body must be JSON: send Content-Type: application/json".into()
@@ -411,7 +426,7 @@ impl IntoResponse for ApiError {
         let (mut retry_after, mut location) = (None, None);
         let errors = match self {
             Self::Validation(errors) => errors,
-            Self::RateLimited { retry_after: after } => {
+            Self::RateLimited { retry_after: after } | Self::UnderWay { retry_after: after } => {
                 retry_after = Some(after);
                 Vec::new()
             }

@@ -12,6 +12,7 @@ pub mod envelope;
 mod environments;
 pub mod error;
 pub mod extract;
+mod idempotency;
 mod integrations;
 mod jobs;
 mod members;

@@ -89,6 +89,7 @@ pub(crate) async fn observe(
         request_id: Arc::clone(&request_id),
         path: Arc::from(request.uri().path()),
         plain_json: is_mcp(request.headers()),
+        keyed: None,
     };
     let operation = observed.operations.name(&method, &route);
     let span = tracing::info_span!(

@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::ApiError;
+use crate::idempotency::once;
 use crate::middleware::{Observed, Operations, cors, observe, on_panic};
 use crate::state::ApiState;
 use crate::{
@@ -126,6 +127,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(pages())
         .fallback(|| async { ApiError::NotFound("There is nothing at this path".into()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .layer(from_fn_with_state(state.clone(), once))
         .layer(DefaultBodyLimit::max(state.options.max_body))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(cors(&state.options.cors_origins))

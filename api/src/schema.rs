@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, Ref, RefOr,
-    Response, ResponseBuilder,
+    Required, Response, ResponseBuilder,
 };
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
@@ -101,6 +103,9 @@ pub(crate) fn base() -> OpenApi {
 /// well enough.
 pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
     for item in openapi.paths.paths.values_mut() {
+        if let Some(post) = &mut item.post {
+            takes_a_key(post);
+        }
         let operations = [
             &mut item.get,
             &mut item.post,
@@ -125,6 +130,30 @@ pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
         }
     }
     openapi
+}
+
+/// Every POST takes an `Idempotency-Key`, and may be refused for it.
+fn takes_a_key(post: &mut Operation) {
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "1 to 255 characters of your choice. For 24 hours the same request with the same key has \
+             its effect once: a sync gives the same job, any other the same answer (409 when that bore \
+             a secret, or is still on its way). Another request with it is 409 `idempotency-mismatch`.",
+        ))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(255)),
+        ))
+        .build();
+    post.parameters.get_or_insert_default().push(RefOr::T(key));
+    for (status, response) in shared(&["400", "409"]) {
+        post.responses.responses.entry(status).or_insert(response);
+    }
 }
 
 fn problem(description: &str) -> Response {

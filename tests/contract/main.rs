@@ -7,6 +7,7 @@ mod claims;
 mod connections;
 mod destinations;
 mod handbacks;
+mod idempotency;
 mod job_lists;
 mod keys;
 mod links;
@@ -122,6 +123,13 @@ behaviours! {
         jobs_are_seen_by_requester_and_members,
         jobs_are_filtered_and_paged,
         a_row_that_does_not_decode_is_named;
+    idempotency:
+        a_key_is_its_callers_for_a_path_and_a_body,
+        of_two_at_once_one_begins,
+        a_key_leads_to_its_job,
+        an_answer_is_kept_and_a_failure_is_not,
+        a_request_that_died_on_its_way_is_begun_again,
+        keys_are_forgotten_after_their_time;
     requests:
         an_equal_job_that_has_not_started_is_joined,
         what_differs_is_not_joined,

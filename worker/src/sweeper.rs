@@ -93,6 +93,7 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     }
     let overdue = tx.overdue_jobs(BATCH).await?;
     tx.prune_plans(now - FORGET_AFTER, BATCH).await?;
+    tx.prune_keyed(now, BATCH).await?;
     tx.commit().await?;
     let queue = engine.queue();
     for job in returned {

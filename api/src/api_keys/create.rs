@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::ApiKeyItem;
-use crate::envelope::{Data, Envelope};
+use crate::envelope::{Envelope, ShownOnce};
 use crate::error::ApiError;
 use crate::extract::{Caller, Json};
 use crate::schema::{Body, Guarded};
@@ -57,7 +57,7 @@ pub(crate) async fn create_api_key(
     State(state): State<ApiState>,
     caller: Caller,
     Json(body): Json<CreateApiKey>,
-) -> Result<Data<CreatedApiKey>, ApiError> {
+) -> Result<ShownOnce<CreatedApiKey>, ApiError> {
     caller.require(Scope::AdminApiKeys)?;
     let mut scopes = body.scopes;
     scopes.sort_unstable();
@@ -103,7 +103,7 @@ pub(crate) async fn create_api_key(
         .note(&mut tx, &state, now, action, None, metadata)
         .await?;
     tx.commit().await?;
-    Ok(Data(CreatedApiKey {
+    Ok(ShownOnce(CreatedApiKey {
         key: ApiKeyItem::of(key, now),
         token: new.token.expose().to_owned(),
     }))

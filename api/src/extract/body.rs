@@ -53,6 +53,11 @@ async fn read(request: Request, state: &ApiState) -> Result<Bytes, ApiError> {
     if !is_json(request.headers()) {
         return Err(ApiError::UnsupportedMediaType);
     }
+    bytes(request, state).await
+}
+
+/// A body of whatever type.
+pub(crate) async fn bytes(request: Request, state: &ApiState) -> Result<Bytes, ApiError> {
     tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
         .await
         .map_err(|_| ApiError::bad_request("The body did not arrive in time"))?

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::context::request_id;
 use crate::error::ApiError;
+use crate::idempotency::rests_on_scopes;
 use crate::state::ApiState;
 
 /// How often a key's last use is written down.
@@ -37,6 +38,10 @@ impl FromRequestParts<ApiState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        // The middleware may have looked already.
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
         let token =
             bearer(&parts.headers).ok_or(ApiError::Unauthorized("Authentication required"))?;
         Self::from_token(parts, state, token).await
@@ -106,6 +111,7 @@ impl Caller {
             .filter(|scope| !self.key.scopes.contains(scope))
             .collect();
         if missing.is_empty() {
+            rests_on_scopes(scopes);
             Ok(())
         } else {
             Err(ApiError::missing_scopes(&missing))

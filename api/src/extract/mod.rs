@@ -1,6 +1,6 @@
 //! What handlers take out of a request. Every rejection is an [`ApiError`](crate::error::ApiError).
 
-mod body;
+pub(crate) mod body;
 mod caller;
 pub(crate) mod field;
 mod path;

@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 
 use super::Caller;
 use crate::error::ApiError;
+use crate::idempotency::rests_on_role;
 use crate::state::ApiState;
 
 /// Parts of the path by name, as a struct.
@@ -85,6 +86,7 @@ pub(crate) async fn open_vault(
     if access.role < needed {
         return Err(ApiError::role(needed, access.role));
     }
+    rests_on_role(access.vault.id, needed);
     Ok(access)
 }
 

@@ -8,6 +8,8 @@ use std::fmt;
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -220,9 +222,38 @@ impl KeyRing {
             .map_err(|_| CryptoError::Damaged)
     }
 
+    /// HMAC-SHA256 of texts, each with its length, under a key that is derived from one of the ring for
+    /// this purpose: tells whether it is the same text again, to those only who have the ring.
+    pub fn mac(
+        &self,
+        key_id: &str,
+        purpose: &str,
+        parts: &[&[u8]],
+    ) -> Result<[u8; 32], CryptoError> {
+        let key =
+            self.keys()
+                .find(|key| key.id == key_id)
+                .ok_or_else(|| CryptoError::UnknownKey {
+                    id: key_id.to_owned(),
+                })?;
+        let derived = Zeroizing::new(hmac(key.bytes.as_slice(), &[b"mac", purpose.as_bytes()]));
+        Ok(hmac(derived.as_slice(), parts))
+    }
+
     fn keys(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.active).chain(&self.others)
     }
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac =
+        <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("a key of any length");
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
 }
 
 impl Key {

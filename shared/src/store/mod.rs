@@ -14,6 +14,7 @@ mod dialect;
 pub mod environments;
 mod error;
 pub mod fingerprints;
+pub mod idempotency;
 pub mod jobs;
 pub mod links;
 mod nodelay;
@@ -34,6 +35,7 @@ pub mod vaults;
 const CHUNK: usize = 500;
 
 pub use error::{Constraint, StoreError};
+pub use idempotency::{Authority, KeptAnswer, Keyed, KeyedRequest};
 pub use jobs::{
     Accepted, Cancelled, Claim, Handback, JobFilter, JobView, QueueDepth, Renewal, ReturnedJob,
     Settlement,

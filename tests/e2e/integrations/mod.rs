@@ -2,6 +2,7 @@
 
 mod cancels;
 mod connections;
+mod idempotency;
 mod jobs;
 mod joins;
 mod leaks;

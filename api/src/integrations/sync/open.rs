@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::selection::Selection;
 use crate::error::{ApiError, ConflictCode};
 use crate::extract::{Caller, VaultPath};
+use crate::idempotency;
 use crate::integrations::outside;
 use crate::jobs::Pending;
 use crate::state::ApiState;
@@ -78,6 +79,10 @@ pub(crate) async fn accept(
     request: SyncRequest,
     retry_of: Option<Uuid>,
 ) -> Result<Pending, ApiError> {
+    // The request was here before, and may still be made: its job does for it.
+    if let Some(job) = idempotency::made_before() {
+        return Ok(Pending::new(state, job));
+    }
     let Opened {
         access,
         environment,
@@ -118,6 +123,7 @@ pub(crate) async fn accept(
             "The plan was used, or has expired. Preview again".into(),
         ));
     }
+    idempotency::bind(&mut tx, pending.id()).await?;
     tx.commit().await?;
     pending.ring(state).await;
     Ok(pending)
