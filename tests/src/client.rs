@@ -93,6 +93,30 @@ impl Client {
             .await
     }
 
+    /// GET of a stream of events.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tests are a client from outside"
+    )]
+    pub async fn events(&self, path: &str) -> Events {
+        let request = self.http.get(format!("{}{path}", self.base));
+        let request = request.headers(self.headers.clone());
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        let header = |name| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        assert_eq!(header("content-type"), Some("text/event-stream"));
+        assert_eq!(header("cache-control"), Some("no-store"));
+        Events {
+            response,
+            text: String::new(),
+        }
+    }
+
     /// Any call, with a body of any bytes.
     #[expect(
         clippy::disallowed_methods,
@@ -118,6 +142,38 @@ impl Client {
         };
         answer.check(&method, path);
         answer
+    }
+}
+
+/// A stream of Server-Sent Events.
+#[derive(Debug)]
+pub struct Events {
+    response: reqwest::Response,
+    text: String,
+}
+
+impl Events {
+    /// The next event's name and data; `None` when the stream has ended.
+    pub async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let line = |name: &str| {
+                    let mut lines = event.lines();
+                    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+                };
+                let event = line("event").zip(line("data")).map(|(name, data)| {
+                    let data = serde_json::from_str(data).expect("JSON");
+                    (name.to_owned(), data)
+                });
+                self.text = rest.to_owned();
+                // Else it was a comment.
+                if event.is_some() {
+                    return event;
+                }
+            }
+            let chunk = self.response.chunk().await.expect("a chunk")?;
+            self.text.push_str(&String::from_utf8_lossy(&chunk));
+        }
     }
 }
 

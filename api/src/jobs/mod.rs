@@ -2,6 +2,7 @@
 
 mod cancel;
 mod document;
+mod events;
 mod get;
 mod list;
 mod prefer;
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list::list_jobs))
         .routes(routes!(get::get_job))
+        .routes(routes!(events::follow_job))
         .routes(routes!(cancel::cancel_job))
         .routes(routes!(retry::retry_job))
 }

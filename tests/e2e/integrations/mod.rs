@@ -2,6 +2,7 @@
 
 mod cancels;
 mod connections;
+mod events;
 mod idempotency;
 mod jobs;
 mod joins;
