@@ -215,7 +215,11 @@ async fn run(state: ApiState, current: Current, request: Request, next: Next) ->
             .unwrap_or_else(PoisonError::into_inner)
             .clone(),
     };
-    let kept = is_success.then_some(Some(answer).filter(|_| !bears_secret));
+    let kept = match (is_success, bears_secret) {
+        (false, _) => Kept::Nothing,
+        (true, true) => Kept::Fact,
+        (true, false) => Kept::Answer(answer),
+    };
     if let Err(error) = keep(&state, current.id, kept).await {
         tracing::warn!(%error, "what became of a request with an Idempotency-Key was not kept");
     }
@@ -228,16 +232,21 @@ fn data(body: &Bytes) -> Value {
     data.unwrap_or_default()
 }
 
-/// `None`: it failed, so that there is nothing to keep.
-async fn keep(
-    state: &ApiState,
-    id: Uuid,
-    kept: Option<Option<KeptAnswer>>,
-) -> Result<(), StoreError> {
+/// What is kept of a request that made no job.
+enum Kept {
+    /// It failed, and changed nothing.
+    Nothing,
+    /// That it was answered; the answer bore a secret.
+    Fact,
+    Answer(KeptAnswer),
+}
+
+async fn keep(state: &ApiState, id: Uuid, kept: Kept) -> Result<(), StoreError> {
     let mut tx = state.store.begin_statement().await?;
     match kept {
-        Some(answer) => tx.answer_keyed(id, answer.as_ref()).await?,
-        None => tx.forget_keyed(id).await?,
+        Kept::Nothing => tx.forget_keyed(id).await?,
+        Kept::Fact => tx.answer_keyed(id, None).await?,
+        Kept::Answer(answer) => tx.answer_keyed(id, Some(&answer)).await?,
     }
     tx.commit().await
 }

@@ -165,7 +165,8 @@ impl Events {
                     let data = serde_json::from_str(data).expect("JSON");
                     (name.to_owned(), data)
                 });
-                self.text = rest.to_owned();
+                let taken = self.text.len() - rest.len();
+                self.text.drain(..taken);
                 // Else it was a comment.
                 if event.is_some() {
                     return event;

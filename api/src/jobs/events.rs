@@ -124,9 +124,10 @@ impl Feed {
         let mut tx = self.state.store.begin_read().await?;
         let key = tx.find_api_key(user, key).await?;
         let is_active = key.is_some_and(|key| key.is_active(self.state.ambient.now()));
-        let view = match is_active {
-            true => tx.find_job(user, self.id).await?,
-            false => None,
+        let view = if is_active {
+            tx.find_job(user, self.id).await?
+        } else {
+            None
         };
         let Some(view) = view else {
             self.seen = None;
