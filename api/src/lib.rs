@@ -19,6 +19,7 @@ mod members;
 mod middleware;
 mod operations;
 pub mod options;
+mod pauses;
 mod routes;
 mod schema;
 mod secrets;

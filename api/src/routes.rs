@@ -14,8 +14,8 @@ use crate::idempotency::once;
 use crate::middleware::{Observed, Operations, cors, observe, on_panic};
 use crate::state::ApiState;
 use crate::{
-    activity, api_keys, bulk, environments, integrations, jobs, members, operations, schema,
-    secrets, users, vaults,
+    activity, api_keys, bulk, environments, integrations, jobs, members, operations, pauses,
+    schema, secrets, users, vaults,
 };
 
 fn table() -> OpenApiRouter<ApiState> {
@@ -26,6 +26,7 @@ fn table() -> OpenApiRouter<ApiState> {
         .merge(integrations::routes())
         .merge(jobs::routes())
         .merge(operation_routes())
+        .merge(pauses::routes())
 }
 
 fn vault_routes() -> OpenApiRouter<ApiState> {

@@ -6,7 +6,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use keyway_shared::config;
 
 use crate::commands::{
-    api, config_reference, demo, doctor, keys, migrate, serve, simulate, users, worker,
+    api, config_reference, demo, doctor, keys, migrate, pause, serve, simulate, users, worker,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output;
@@ -39,6 +39,8 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     Keys(keys::KeysArgs),
     Users(users::UsersArgs),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
     Simulate(simulate::SimulateArgs),
     Doctor(Box<doctor::DoctorArgs>),
     Demo(demo::DemoArgs),
@@ -72,6 +74,8 @@ fn execute(command: Command, matches: &ArgMatches) -> Outcome {
         Command::Migrate(args) => block_on(migrate::run(&args)),
         Command::Keys(args) => block_on(keys::run(&args)),
         Command::Users(args) => block_on(users::run(&args)),
+        Command::Pause(args) => block_on(pause::pause(&args)),
+        Command::Resume(args) => block_on(pause::resume(&args)),
         Command::Simulate(args) => block_on(simulate::run(&args)),
         Command::Doctor(args) => {
             let matches = matches.subcommand_matches("doctor").unwrap_or(matches);

@@ -12,6 +12,7 @@ mod job_lists;
 mod keys;
 mod links;
 mod parity;
+mod pauses;
 mod plans;
 mod replacements;
 mod requests;
@@ -148,6 +149,11 @@ behaviours! {
         what_is_known_goes_with_the_environment,
         the_last_sync_is_remembered_by_direction,
         splits_stay_open_until_closed;
+    pauses:
+        nothing_starts_while_all_is_paused,
+        a_providers_pause_holds_its_jobs,
+        a_links_pause_holds_the_syncs_of_its_pair,
+        a_paused_job_holds_nobody_up;
     plans:
         a_plan_is_its_users_and_is_used_once,
         an_expired_plan_cannot_be_used_and_is_pruned,

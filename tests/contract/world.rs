@@ -163,6 +163,7 @@ impl World {
             allow_delete: false,
             delete_scope: DeleteScope::All,
             shared: false,
+            paused: false,
             last_synced_at: None,
             created_at: self.now(),
             updated_at: self.now(),

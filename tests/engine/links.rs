@@ -32,6 +32,7 @@ async fn link(world: &World, name: &str, scope: &str) {
         allow_delete: false,
         delete_scope: DeleteScope::Managed,
         shared: false,
+        paused: false,
         last_synced_at: None,
         created_at: now,
         updated_at: now,

@@ -104,7 +104,7 @@ pub(crate) struct JobBody {
     finished_at: Option<Timestamp>,
     /// Not before this time; only while it waits.
     waiting_until: Option<Timestamp>,
-    /// Why it waits.
+    /// Why it waits; `paused` when an operator, or the link's owner, holds it back.
     waiting_reason: Option<String>,
     /// How far it is.
     progress: Progress,
@@ -165,7 +165,11 @@ impl JobBody {
             started_at: started_at.map(Timestamp),
             finished_at: finished_at.map(Timestamp),
             waiting_until: waits.then_some(Timestamp(due_at)),
-            waiting_reason: waiting_reason.filter(|_| waits),
+            waiting_reason: if view.is_paused {
+                Some(PAUSED.to_owned())
+            } else {
+                waiting_reason.filter(|_| waits)
+            },
             progress: Progress { done, total },
             outcomes: report
                 .outcomes
@@ -197,6 +201,9 @@ impl JobBody {
         Ok(Some(Self::new(view, report)))
     }
 }
+
+/// Why a job waits that is held back.
+const PAUSED: &str = "paused";
 
 /// Where a job's document is.
 pub(crate) fn location(id: Uuid) -> String {

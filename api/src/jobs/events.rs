@@ -86,7 +86,7 @@ fn answer(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static
 }
 
 /// What a client was shown last.
-type Seen = (JobState, i64, i64, i64, bool, i64);
+type Seen = (JobState, i64, i64, i64, bool, i64, bool);
 
 /// One client's view of one job.
 struct Feed {
@@ -163,5 +163,6 @@ fn seen(view: &JobView) -> Seen {
         job.progress_total,
         job.cancel_requested,
         view.requests,
+        view.is_paused,
     )
 }

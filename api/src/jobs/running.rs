@@ -21,6 +21,8 @@ use crate::state::ApiState;
 
 /// Seconds after which it is worth asking again for a job that runs.
 const ASK_AGAIN: u64 = 5;
+/// The same for one that is held back.
+const PAUSED_RETRY_AFTER: u64 = 60;
 
 /// A sync that has not ended: the job, and the fields that callers of a sync read.
 #[derive(Debug, Serialize, ToSchema)]
@@ -114,10 +116,14 @@ impl SyncAnswer {
                 .map(Self::Ended)
                 .map_err(|error| ApiError::internal(&error))
             }
-            Ending::Unfinished(_) => {
+            ending @ (Ending::Unfinished(_) | Ending::Paused) => {
                 let mut job = document(state, caller, pending.id).await?;
+                let how = match ending {
+                    Ending::Paused => "paused",
+                    _ => "still running",
+                };
                 job.error = Some(format!(
-                    "The sync is still running (job {id}). Check: GET {at}",
+                    "The sync is {how} (job {id}). Check: GET {at}",
                     id = pending.id,
                     at = location(pending.id)
                 ));
@@ -191,9 +197,14 @@ impl ReadAnswer {
                 };
                 Err(refuse(code, job.error, None))
             }
-            Ending::Unfinished(_) if patience.stated => Ok(Self::Running {
+            Ending::Unfinished(_) | Ending::Paused if patience.stated => Ok(Self::Running {
                 job: Box::new(document(state, caller, pending.id).await?),
                 location: location(pending.id),
+            }),
+            Ending::Paused => Err(ApiError::Unavailable {
+                detail: "Jobs are paused. The answer comes when they go on.",
+                retry_after: PAUSED_RETRY_AFTER,
+                location: Some(location(pending.id)),
             }),
             // Clients that do not know of jobs read a 202 without lists as "nothing to do".
             Ending::Unfinished(due) => Err(ApiError::Unavailable {

@@ -33,6 +33,8 @@ pub(super) enum Ending {
     Finished(Box<Job>, Option<Value>),
     /// It has not. Set when it is known when it will go on.
     Unfinished(Option<DateTime<Utc>>),
+    /// It has not, and nobody knows when it will be let go on.
+    Paused,
 }
 
 impl Pending {
@@ -104,6 +106,9 @@ impl Pending {
                     let left = until.saturating_duration_since(Instant::now());
                     let patient_until =
                         state.ambient.now() + TimeDelta::from_std(left).unwrap_or_default();
+                    if job.state != JobState::Running && self.is_paused(state).await? {
+                        return Ok(Ending::Paused);
+                    }
                     if last || due.is_some_and(|due| due > patient_until) {
                         return Ok(Ending::Unfinished(due));
                     }
@@ -120,6 +125,13 @@ impl Pending {
                 () = state.lifecycle.soft.cancelled() => {}
             }
         }
+    }
+
+    async fn is_paused(&self, state: &ApiState) -> Result<bool, StoreError> {
+        let mut tx = state.store.begin_read_statement().await?;
+        let paused = tx.is_job_paused(self.id).await?;
+        tx.commit().await?;
+        Ok(paused)
     }
 
     async fn look(&self, state: &ApiState) -> Result<Option<(Job, Option<Value>)>, StoreError> {

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::TimeDelta;
+use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -36,6 +37,8 @@ pub(crate) struct Readiness {
     live_workers: Option<i64>,
     /// How late the sweeper is with the job it should have rung for first.
     sweeper_late_seconds: Option<f64>,
+    /// What an operator holds back: providers, or `all`.
+    paused: Vec<&'static str>,
 }
 
 /// Can requests be answered?
@@ -57,6 +60,7 @@ pub(crate) async fn get_readiness(State(state): State<ApiState>) -> (StatusCode,
         queue_ok,
         live_workers: None,
         sweeper_late_seconds: None,
+        paused: Vec::new(),
     };
     let looked = if store_answers(&state).await {
         tokio::time::timeout(PATIENCE, look(&state, &mut readiness)).await
@@ -114,5 +118,9 @@ async fn look(state: &ApiState, readiness: &mut Readiness) -> Result<(), StoreEr
         .oldest_unrung()
         .await?
         .map(|at| ((now - at).num_milliseconds().max(0) as f64) / 1000.0);
+    let pauses = tx.list_pauses().await?.into_iter();
+    readiness.paused = pauses
+        .map(|pause| pause.provider.map_or("all", ProviderName::as_str))
+        .collect();
     tx.commit().await
 }

@@ -262,6 +262,7 @@ async fn check_database(
                 format!("{shown} answers, schema up to date"),
             ));
             checks.push(check_keys(&store).await);
+            checks.push(check_pauses(&store).await);
         }
         Ok(pending) => {
             checks.push(Check::not_ok(
@@ -294,6 +295,35 @@ async fn check_keys(store: &Store) -> Check {
             error.to_string(),
             "set KEYWAY_ENCRYPTION_KEYS to the keys that this database was made with",
         ),
+        Err(error) => Check::fail(NAME, error.to_string(), "see the database's own log"),
+    }
+}
+
+async fn check_pauses(store: &Store) -> Check {
+    const NAME: &str = "pauses";
+    let looked = async {
+        let mut tx = store.begin_read().await?;
+        let pauses = tx.list_pauses().await?;
+        tx.commit().await?;
+        Ok::<_, StoreError>(pauses)
+    };
+    match looked.await {
+        Ok(pauses) if pauses.is_empty() => Check::ok(NAME, "no jobs are held back"),
+        Ok(pauses) => {
+            let what: Vec<_> = pauses
+                .iter()
+                .map(|pause| match pause.provider {
+                    Some(provider) => format!("jobs with {provider} since {}", pause.created_at),
+                    None => format!("all jobs since {}", pause.created_at),
+                })
+                .collect();
+            Check::not_ok(
+                Level::Warn,
+                NAME,
+                format!("held back: {}", what.join(", ")),
+                "`keyway resume` lets them go on (`--provider` for one provider's)",
+            )
+        }
         Err(error) => Check::fail(NAME, error.to_string(), "see the database's own log"),
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod pause;
 mod retries;
 pub(crate) mod serve;
 pub(crate) mod simulate;

@@ -52,6 +52,10 @@ words! {
         JobCancelled = "job_cancelled",
         /// A finished job was asked for again.
         JobRetried = "job_retried",
+        /// Jobs are held back.
+        JobsPaused = "jobs_paused",
+        /// They go on.
+        JobsResumed = "jobs_resumed",
         /// An API key was made.
         ApiKeyCreated = "api_key_created",
         /// An API key was revoked.

@@ -42,6 +42,8 @@ pub struct Link {
     pub delete_scope: DeleteScope,
     /// Whether another vault may write to the same destination.
     pub shared: bool,
+    /// Syncs of this pair are accepted and wait.
+    pub paused: bool,
     /// Last successful sync of this pair.
     pub last_synced_at: Option<DateTime<Utc>>,
     /// When it was saved.

@@ -14,7 +14,7 @@ macro_rules! select_links {
         "SELECT l.id, l.vault_id, l.environment_id, e.name AS keyway_environment, l.connection_id,
              l.provider, l.project_id, l.project_name, l.service_id, l.provider_environment,
              l.scope, l.git_branch, l.direction, l.allow_delete, l.delete_scope, l.shared,
-             l.last_synced_at, l.created_at, l.updated_at
+             l.paused, l.last_synced_at, l.created_at, l.updated_at
          FROM links l JOIN environments e ON e.id = l.environment_id "
     };
 }
@@ -37,6 +37,7 @@ struct LinkRow {
     allow_delete: bool,
     delete_scope: String,
     shared: bool,
+    paused: bool,
     last_synced_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -64,6 +65,7 @@ impl TryFrom<LinkRow> for Link {
             git_branch: some(row.git_branch),
             allow_delete: row.allow_delete,
             shared: row.shared,
+            paused: row.paused,
             last_synced_at: row.last_synced_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -73,7 +75,7 @@ impl TryFrom<LinkRow> for Link {
 
 impl Tx {
     /// Saves a link. One with the same environment, connection and destination is changed: its id,
-    /// its first time and its last sync stay. Gives what is stored and whether it is new.
+    /// its first time, its last sync and its pause stay; a new one is not paused. Gives what is stored and whether it is new.
     /// [`Constraint::LinksHolder`] when it is not to be shared, and a link of another vault with the
     /// destination is not shared either.
     pub async fn upsert_link(
@@ -168,7 +170,7 @@ impl Tx {
         row.map(Link::try_from).transpose()
     }
 
-    /// Changes direction, deletion, sharing and the project's name; the destination stays. The
+    /// Changes direction, deletion, sharing, pause and the project's name; the destination stays. The
     /// conflict is that of [`Tx::upsert_link`].
     pub async fn update_link(&mut self, link: &Link) -> Result<(), StoreError> {
         let project_key: Option<String> = on!(self, |conn| sqlx::query_scalar(
@@ -183,7 +185,7 @@ impl Tx {
         let held_by = self.hold_destination(link, &project_key).await?;
         let rows = changed!(self, |conn| sqlx::query(
             "UPDATE links SET project_name = $3, direction = $4, allow_delete = $5,
-                 delete_scope = $6, shared = $7, updated_at = $8, held_by = $9
+                 delete_scope = $6, shared = $7, updated_at = $8, held_by = $9, paused = $10
              WHERE vault_id = $1 AND id = $2"
         )
         .bind(link.vault_id)
@@ -195,6 +197,7 @@ impl Tx {
         .bind(link.shared)
         .bind(link.updated_at)
         .bind(held_by)
+        .bind(link.paused)
         .execute(conn))?;
         one_row(rows, "links", link.id)
     }

@@ -20,6 +20,7 @@ pub mod links;
 mod nodelay;
 pub mod oauth_states;
 mod open;
+pub mod pauses;
 pub mod plans;
 pub mod processes;
 pub mod reports;
@@ -42,6 +43,7 @@ pub use jobs::{
 };
 pub use oauth_states::OAuthState;
 pub use open::{Backend, Store, StoreOptions};
+pub use pauses::Pause;
 pub use plans::StoredPlan;
 pub use reports::Report;
 pub use secrets::{PushStats, PutOutcome, SecretVersion};

@@ -10,6 +10,7 @@ mod leaks;
 mod links;
 mod lived_in;
 mod oauth;
+mod pauses;
 mod plans;
 mod refusals;
 mod syncs;

@@ -146,6 +146,7 @@ pub(crate) async fn create_link(
         allow_delete: fields.allow_delete,
         delete_scope: fields.delete_scope.unwrap_or(DeleteScope::Managed),
         shared: fields.shared,
+        paused: false,
         last_synced_at: None,
         created_at: now,
         updated_at: now,

@@ -65,6 +65,8 @@ pub(crate) struct LinkBody {
     delete_scope: &'static str,
     /// Whether another vault may be linked with the same destination.
     shared: bool,
+    /// Whether syncs of this pair, by hand or by themselves, wait.
+    paused: bool,
     /// When it syncs by itself.
     auto_sync: AutoSync,
     /// Last successful sync of this pair.
@@ -92,6 +94,7 @@ impl From<Link> for LinkBody {
             allow_delete: link.allow_delete,
             delete_scope: link.delete_scope.as_str(),
             shared: link.shared,
+            paused: link.paused,
             auto_sync: AutoSync {
                 mode: AutoSyncMode::Off,
             },

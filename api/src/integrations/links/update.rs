@@ -31,6 +31,8 @@ pub(crate) struct LinkChange {
     delete_scope: Option<DeleteScope>,
     /// Whether another vault may be linked with the same destination.
     shared: Option<bool>,
+    /// Whether syncs of this pair, by hand or by themselves, are accepted and wait.
+    paused: Option<bool>,
     /// When it syncs by itself.
     #[serde(rename = "autoSync")]
     _auto_sync: Option<AutoSync>,
@@ -89,6 +91,8 @@ pub(crate) async fn update_link(
     link.allow_delete = change.allow_delete.unwrap_or(link.allow_delete);
     link.delete_scope = change.delete_scope.unwrap_or(link.delete_scope);
     link.shared = change.shared.unwrap_or(link.shared);
+    let resumes = link.paused && change.paused == Some(false);
+    link.paused = change.paused.unwrap_or(link.paused);
     link.updated_at = now;
     if let Err(error) = tx.update_link(&link).await {
         return Err(lost(tx, &state, &caller, &key, &link, error).await);
@@ -105,9 +109,18 @@ pub(crate) async fn update_link(
             "environment": link.keyway_environment,
             "direction": link.direction,
             "allowDelete": link.allow_delete,
+            "paused": link.paused,
         }),
     );
     tx.insert_activity(&entry).await?;
+    let next = if resumes {
+        tx.next_in_project(&key, now).await?
+    } else {
+        None
+    };
     tx.commit().await?;
+    if let Some((job, class)) = next {
+        state.queue.ring(job, class).await;
+    }
     Ok(Data(OneLink { link: link.into() }))
 }

@@ -10,6 +10,7 @@ use super::row::{JobRow, columns};
 use super::sweep::{next_ring, ring_times};
 use super::{Claim, Renewal};
 use crate::domain::job::Job;
+use crate::store::pauses::is_paused;
 use crate::store::tx::{Conn, changed, on};
 use crate::store::{Constraint, StoreError, Tx};
 
@@ -138,14 +139,17 @@ impl Tx {
                  leased_at = $5, claimed_at = $5, started_at = COALESCE(started_at, $5),
                  run = run + 1, attempt = attempt + 1, rings = 0, waiting_reason = NULL,
                  error_code = NULL
-             WHERE id = $1 AND state IN ('queued', 'waiting') AND due_at <= $5
-                 AND NOT EXISTS (SELECT 1 FROM jobs o
+             WHERE id = $1 AND state IN ('queued', 'waiting') AND due_at <= $5 AND NOT ",
+            is_paused!("jobs"),
+            " AND NOT EXISTS (SELECT 1 FROM jobs o
                      WHERE o.project_key = jobs.project_key AND o.state = 'running')
                  AND NOT EXISTS (SELECT 1 FROM jobs o
                      WHERE o.project_key = jobs.project_key AND o.state IN ('queued', 'waiting')
                          AND o.due_at <= $5 AND (o.class > jobs.class OR (o.class = jobs.class
-                             AND (o.created_at, o.id) < (jobs.created_at, jobs.id))))
-             RETURNING ",
+                             AND (o.created_at, o.id) < (jobs.created_at, jobs.id)))
+                         AND NOT ",
+            is_paused!("o"),
+            ") RETURNING ",
             columns!()
         ))
         .bind(id)

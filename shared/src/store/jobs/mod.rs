@@ -24,6 +24,8 @@ pub struct JobView {
     pub vault_name: String,
     /// How many requests it stands for: the one that made it, and those that joined it.
     pub requests: i64,
+    /// It would start, were it not for a pause.
+    pub is_paused: bool,
 }
 
 /// Which jobs to list.

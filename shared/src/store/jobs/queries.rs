@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::row::{JobRow, columns};
 use super::{JobFilter, JobView};
 use crate::domain::job::{Job, JobAttempt, JobClass};
+use crate::store::pauses::is_paused;
 use crate::store::tx::{on, word};
 use crate::store::{StoreError, Tx};
 
@@ -21,6 +22,7 @@ struct ViewRow {
     repo_owner: String,
     repo_name: String,
     joined: i64,
+    paused: bool,
 }
 
 impl TryFrom<ViewRow> for JobView {
@@ -31,6 +33,7 @@ impl TryFrom<ViewRow> for JobView {
             job: row.job.try_into()?,
             vault_name: format!("{}/{}", row.repo_owner, row.repo_name),
             requests: 1 + row.joined,
+            is_paused: row.paused,
         })
     }
 }
@@ -55,8 +58,13 @@ struct AttemptRow {
 /// What a view has beside the job's own columns.
 macro_rules! view_columns {
     () => {
-        ", v.repo_owner, v.repo_name,
-         (SELECT COUNT(*) FROM job_requesters r WHERE r.job_id = jobs.id) AS joined"
+        concat!(
+            ", v.repo_owner, v.repo_name,
+         (SELECT COUNT(*) FROM job_requesters r WHERE r.job_id = jobs.id) AS joined,
+         jobs.state IN ('queued', 'waiting') AND ",
+            is_paused!("jobs"),
+            " AS paused"
+        )
     };
 }
 
@@ -228,17 +236,19 @@ impl Tx {
         .fetch_one(conn))?)
     }
 
-    /// The job of a project that goes next, if it is due at `now`. For the engine. One statement.
+    /// The job of a project that goes next, if it is due at `now` and not paused. For the engine. One
+    /// statement.
     pub async fn next_in_project(
         &mut self,
         project_key: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<(Uuid, JobClass)>, StoreError> {
-        let row: Option<(Uuid, String)> = on!(self, |conn| sqlx::query_as(
+        let row: Option<(Uuid, String)> = on!(self, |conn| sqlx::query_as(concat!(
             "SELECT id, class FROM jobs
-             WHERE project_key = $1 AND state IN ('queued', 'waiting') AND due_at <= $2
-             ORDER BY class DESC, created_at, id LIMIT 1"
-        )
+             WHERE project_key = $1 AND state IN ('queued', 'waiting') AND due_at <= $2 AND NOT ",
+            is_paused!("jobs"),
+            " ORDER BY class DESC, created_at, id LIMIT 1"
+        ))
         .bind(project_key)
         .bind(now)
         .fetch_optional(conn))?;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::settle::EndedRun;
 use super::{QueueDepth, ReturnedJob};
 use crate::domain::job::JobClass;
+use crate::store::pauses::is_paused;
 use crate::store::tx::{changed, on, word};
 use crate::store::{CHUNK, StoreError, Tx};
 
@@ -49,7 +50,7 @@ struct LostRow {
 
 impl Tx {
     /// Due jobs of a class that nobody took, the longest unrung first, without those whose project
-    /// is busy. Their next ring is put off in the same statement, so that no other sweeper gets them
+    /// is busy or that are paused. Their next ring is put off in the same statement, so that no other sweeper gets them
     /// as well.
     pub async fn due_jobs(&mut self, class: JobClass, limit: i64) -> Result<Vec<Uuid>, StoreError> {
         let now = self.now().await?;
@@ -62,7 +63,9 @@ impl Tx {
                          AND due_at <= $2
                          AND NOT EXISTS (SELECT 1 FROM jobs o
                              WHERE o.project_key = jobs.project_key AND o.state = 'running')
-                     ORDER BY ring_at LIMIT $9 {skip_locked})
+                         AND NOT ",
+                is_paused!("jobs"),
+                " ORDER BY ring_at LIMIT $9 {skip_locked})
                  UPDATE jobs SET rings = rings + 1, ring_at = ",
                 next_ring!(),
                 " WHERE id IN (SELECT id FROM due) RETURNING id, created_at"
@@ -121,15 +124,20 @@ impl Tx {
             .fetch_all(conn))?)
     }
 
-    /// How much is due, by class. A class of which nothing is due is not listed.
+    /// How much is due, by class. A class of which nothing is due is not listed. What is paused counts,
+    /// but is not late.
     pub async fn queue_depth(&mut self) -> Result<Vec<QueueDepth>, StoreError> {
         let now = self.now().await?;
-        let rows: Vec<(String, i64, Option<DateTime<Utc>>)> = on!(self, |conn| sqlx::query_as(
-            "SELECT class, COUNT(*), MIN(due_at) FROM jobs
-             WHERE state IN ('queued', 'waiting') AND due_at <= $1 GROUP BY class ORDER BY class"
-        )
-        .bind(now)
-        .fetch_all(conn))?;
+        let rows: Vec<(String, i64, Option<DateTime<Utc>>)> =
+            on!(self, |conn| sqlx::query_as(concat!(
+                "SELECT class, COUNT(*), MIN(due_at) FILTER (WHERE NOT ",
+                is_paused!("jobs"),
+                ") FROM jobs
+                 WHERE state IN ('queued', 'waiting') AND due_at <= $1
+                 GROUP BY class ORDER BY class"
+            ))
+            .bind(now)
+            .fetch_all(conn))?;
         rows.into_iter()
             .map(|(class, depth, oldest_due)| {
                 Ok(QueueDepth {
@@ -144,12 +152,14 @@ impl Tx {
     /// The ring time of the job that the sweeper should have rung for first, if it is late for any.
     pub async fn oldest_unrung(&mut self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let now = self.now().await?;
-        Ok(on!(self, |conn| sqlx::query_scalar(
+        Ok(on!(self, |conn| sqlx::query_scalar(concat!(
             "SELECT MIN(ring_at) FROM jobs
              WHERE state IN ('queued', 'waiting') AND ring_at <= $1 AND due_at <= $1
                  AND NOT EXISTS (SELECT 1 FROM jobs o
-                     WHERE o.project_key = jobs.project_key AND o.state = 'running')"
-        )
+                     WHERE o.project_key = jobs.project_key AND o.state = 'running')
+                 AND NOT ",
+            is_paused!("jobs")
+        ))
         .bind(now)
         .fetch_one(conn))?)
     }
