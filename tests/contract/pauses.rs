@@ -117,10 +117,10 @@ pub(crate) async fn a_links_pause_holds_the_syncs_of_its_pair(world: &World) {
     // By id, and by name while the id is not known.
     let by_id = world.queued(&acme, PROJECT).await;
     let mut named = world.new_job(&acme, None);
-    named.request.project_id = "web".to_owned();
+    named.request.project_id = "web".into();
     let named = world.job(named).await;
     let mut preview = world.new_job(&acme, PROJECT);
-    preview.request.provider_environment = "preview".to_owned();
+    preview.request.provider_environment = "preview".into();
     preview.project_key = None;
     let elsewhere = world.job(preview).await;
     let mut staging = world.new_job(&acme, None);
@@ -152,7 +152,7 @@ pub(crate) async fn a_paused_job_holds_nobody_up(world: &World) {
     let first = world.queued(&acme, PROJECT).await;
     world.advance(1);
     let mut second = world.new_job(&acme, PROJECT);
-    second.request.provider_environment = "preview".to_owned();
+    second.request.provider_environment = "preview".into();
     let second = world.job(second).await;
     assert_eq!(world.claim(first, "w").await, Claim::Busy);
     let mut tx = world.tx().await;

@@ -25,7 +25,6 @@ keyway_tests::on_both_profiles!(
     an_empty_vault_does_not_wipe_the_project,
     jobs_of_one_project_do_not_overlap,
     a_busy_project_holds_up_nobody_else,
-    a_busy_project_holds_up_nobody_else,
     a_split_whose_owner_lost_access_gives_the_old_value_back,
 );
 
@@ -415,31 +414,6 @@ async fn a_split_whose_owner_lost_access_gives_the_old_value_back(profile: Profi
     let ours = tx.find_connection(world.user, world.connection).await;
     assert_eq!(ours.unwrap().unwrap().status.as_str(), "active");
     drop(tx);
-    world.stop().await;
-}
-
-async fn a_busy_project_holds_up_nobody_else(profile: Profile) {
-    let world = World::start(profile, Preset::Starter).await;
-    world.set_vault(&[("A", "1")]).await;
-    let hangs = Fault::next(Action::Hang).path(PROJECT).times(1000);
-    world.vercel.fault(hangs);
-    // More than the worker runs at once, and all before the one elsewhere.
-    let mut first = None;
-    for _ in 0..20 {
-        let id = world
-            .submit(JobKind::Sync, world.request(Direction::Push))
-            .await;
-        first.get_or_insert(id);
-    }
-    let mut elsewhere = world.request(Direction::Push);
-    elsewhere.project_id = world.vercel.add_project("other", None);
-    let ended = world.run(JobKind::Sync, elsewhere).await;
-    assert_eq!(ended.job.state, JobState::Succeeded, "{}", ended.result);
-    let mut tx = world.store.begin_read().await.unwrap();
-    let busy = tx.job_snapshot(first.unwrap()).await.unwrap().unwrap();
-    drop(tx);
-    assert!(!busy.state.is_final(), "{busy:?}");
-    world.vercel.clear_faults();
     world.stop().await;
 }
 

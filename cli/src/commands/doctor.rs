@@ -14,7 +14,7 @@ use keyway_shared::providers::ProviderError;
 use keyway_shared::providers::reach::reachable;
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
 use keyway_shared::secret::Secret;
-use keyway_shared::store::{Store, StoreError};
+use keyway_shared::store::{Pause, Store, StoreError};
 use serde_json::json;
 
 use crate::args::StorageArgs;
@@ -299,6 +299,10 @@ async fn check_keys(store: &Store) -> Check {
     }
 }
 
+fn since(pause: &Pause) -> impl std::fmt::Display {
+    pause.created_at.format("%F %T UTC")
+}
+
 async fn check_pauses(store: &Store) -> Check {
     const NAME: &str = "pauses";
     let looked = async {
@@ -313,8 +317,8 @@ async fn check_pauses(store: &Store) -> Check {
             let what: Vec<_> = pauses
                 .iter()
                 .map(|pause| match pause.provider {
-                    Some(provider) => format!("jobs with {provider} since {}", pause.created_at),
-                    None => format!("all jobs since {}", pause.created_at),
+                    Some(provider) => format!("jobs with {provider} since {}", since(pause)),
+                    None => format!("all jobs since {}", since(pause)),
                 })
                 .collect();
             Check::not_ok(

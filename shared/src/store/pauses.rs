@@ -8,20 +8,25 @@ use super::{StoreError, Tx};
 use crate::domain::connection::ProviderName;
 
 /// Whether a job, by the name that the query has for it, may not start: everything is paused, its
-/// provider is, or, where it writes, the link of its pair. Without pauses this looks at an empty table
-/// and at an empty index.
+/// provider is, or, where it writes, the link of its pair. What is paused is gathered once for a
+/// statement, mostly from an empty table and an empty index, and not looked up for each job.
 macro_rules! is_paused {
     ($job:literal) => {
         concat!(
-            "(EXISTS (SELECT 1 FROM pauses p WHERE p.provider = '')
-              OR EXISTS (SELECT 1 FROM pauses p WHERE p.provider =
-                  (SELECT c.provider FROM connections c WHERE c.id = ",
+            "(EXISTS (SELECT 1 FROM pauses p WHERE p.provider = '') OR ",
             $job,
-            ".connection_id))
+            ".connection_id IN (SELECT c.id FROM pauses p
+                  JOIN connections c ON c.provider = p.provider)
               OR (",
             $job,
-            ".kind = 'sync' AND EXISTS (SELECT 1 FROM links l WHERE l.paused
-                  AND l.environment_id = ",
+            ".kind = 'sync' AND (",
+            $job,
+            ".environment_id, ",
+            $job,
+            ".connection_id) IN
+                  (SELECT l.environment_id, l.connection_id FROM links l WHERE l.paused)
+                  AND EXISTS (SELECT 1 FROM links l WHERE l.paused
+                      AND l.environment_id = ",
             $job,
             ".environment_id AND l.connection_id = ",
             $job,
@@ -32,13 +37,13 @@ macro_rules! is_paused {
             ".request ->> 'projectId' OR l.project_name = ",
             $job,
             ".request ->> 'projectId')
-                  AND l.service_id = COALESCE(",
+                      AND l.service_id = COALESCE(",
             $job,
             ".request ->> 'serviceId', '')
-                  AND l.provider_environment = ",
+                      AND l.provider_environment = ",
             $job,
             ".request ->> 'providerEnvironment'
-                  AND l.git_branch = COALESCE(",
+                      AND l.git_branch = COALESCE(",
             $job,
             ".request ->> 'gitBranch', ''))))"
         )
