@@ -89,7 +89,7 @@ impl RetryPolicy {
         self.first.saturating_mul(doubled).min(self.cap)
     }
 
-    /// What is done about each cause, as [`RetryPolicy::decide`] decides it: for people.
+    /// What is done about each cause, as the engine decides it: for people.
     pub fn rules(&self) -> Vec<RetryRule> {
         let mut rules: Vec<RetryRule> = Vec::new();
         for error in every_error() {
