@@ -6,7 +6,7 @@ use keyway_shared::sync::options::{DeleteScope, Direction};
 
 use crate::world::World;
 
-const PROJECT: &str = "vercel|https://api.vercel.com|prj_1";
+pub(crate) const PROJECT: &str = "vercel|https://api.vercel.com|prj_1";
 
 pub(crate) async fn saving_the_same_destination_again_updates_the_link(world: &World) {
     let acme = world.place("acme").await;

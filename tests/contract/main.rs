@@ -10,6 +10,7 @@ mod handbacks;
 mod idempotency;
 mod job_lists;
 mod keys;
+mod link_runs;
 mod links;
 mod parity;
 mod pauses;
@@ -90,6 +91,13 @@ behaviours! {
         unshared_links_of_other_vaults_are_found,
         two_vaults_link_a_destination_at_once_and_one_wins,
         a_sync_touches_the_links_of_its_destination;
+    link_runs:
+        what_a_link_asks_for_comes_back,
+        a_change_of_the_environment_makes_its_links_due,
+        due_links_are_started_once,
+        a_run_that_ends_sets_the_next_one,
+        a_link_that_changes_cancels_its_runs,
+        connecting_again_ends_the_pause_for_it;
     claims:
         a_job_is_claimed_once,
         two_claimers_at_once_and_one_wins,

@@ -112,7 +112,7 @@ pub(crate) async fn a_links_pause_holds_the_syncs_of_its_pair(world: &World) {
     assert!(tx.set_link_paused(link.id, true).await.unwrap());
     assert!(!tx.set_link_paused(acme.vault.id, true).await.unwrap());
     let shown = tx.find_link(acme.vault.id, link.id).await.unwrap();
-    assert!(shown.unwrap().paused);
+    assert!(shown.unwrap().upkeep.is_held());
     tx.commit().await.unwrap();
     // By id, and by name while the id is not known.
     let by_id = world.queued(&acme, PROJECT).await;

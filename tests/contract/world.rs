@@ -7,9 +7,11 @@ use chrono::{DateTime, TimeZone, Utc};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::clock::ManualClock;
 use keyway_shared::domain::account::User;
+use keyway_shared::domain::auto_sync::AutoSync;
 use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
 use keyway_shared::domain::job::{Job, JobClass, JobKind, NewJob};
 use keyway_shared::domain::link::Link;
+use keyway_shared::domain::upkeep::Upkeep;
 use keyway_shared::domain::vault::{Environment, EnvironmentKind, Role, Vault};
 use keyway_shared::entropy::SeededEntropy;
 use keyway_shared::secret::Secret;
@@ -162,8 +164,12 @@ impl World {
             direction: Direction::Push,
             allow_delete: false,
             delete_scope: DeleteScope::All,
+            include: None,
+            exclude: None,
+            prefix: None,
+            auto_sync: AutoSync::Off,
+            upkeep: Upkeep::default(),
             shared: false,
-            paused: false,
             last_synced_at: None,
             created_at: self.now(),
             updated_at: self.now(),

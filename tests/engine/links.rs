@@ -1,10 +1,9 @@
 //! What a sync notes on links.
 
 use chrono::{DateTime, Utc};
-use keyway_shared::domain::connection::ProviderName;
-use keyway_shared::domain::job::{JobKind, JobState, project_key};
-use keyway_shared::domain::link::Link;
-use keyway_shared::sync::options::{DeleteScope, Direction};
+use keyway_shared::domain::auto_sync::AutoSync;
+use keyway_shared::domain::job::{JobKind, JobState};
+use keyway_shared::sync::options::Direction;
 use keyway_simulator::vercel::Preset;
 use keyway_tests::database::Profile;
 
@@ -14,33 +13,10 @@ keyway_tests::on_both_profiles!(a_sync_touches_its_link_whichever_name_the_envir
 
 /// Saves a link with a custom environment of the project.
 async fn link(world: &World, name: &str, scope: &str) {
-    let now = world.ambient.now();
-    let link = Link {
-        id: world.ambient.new_id(),
-        vault_id: world.vault,
-        environment_id: world.environment,
-        keyway_environment: "production".into(),
-        connection_id: world.connection,
-        provider: ProviderName::Vercel,
-        project_id: PROJECT.into(),
-        project_name: None,
-        service_id: None,
-        provider_environment: name.into(),
-        scope: scope.into(),
-        git_branch: None,
-        direction: Direction::Push,
-        allow_delete: false,
-        delete_scope: DeleteScope::Managed,
-        shared: false,
-        paused: false,
-        last_synced_at: None,
-        created_at: now,
-        updated_at: now,
-    };
-    let key = project_key(ProviderName::Vercel, &world.vercel.url(), PROJECT);
-    let mut tx = world.store.begin().await.unwrap();
-    tx.upsert_link(&link, &key).await.unwrap();
-    tx.commit().await.unwrap();
+    let mut link = world.link(AutoSync::Off);
+    link.provider_environment = name.into();
+    link.scope = scope.into();
+    world.save_link(&link).await;
 }
 
 async fn last_synced(world: &World, name: &str) -> Option<DateTime<Utc>> {

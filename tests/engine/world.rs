@@ -5,25 +5,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_shared::ambient::Ambient;
+use keyway_shared::clock::ManualClock;
 use keyway_shared::domain::account::User;
+use keyway_shared::domain::auto_sync::AutoSync;
 use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
 use keyway_shared::domain::job::{
     ErrorCode, Job, JobClass, JobKind, JobState, NewJob, project_key,
 };
+use keyway_shared::domain::link::Link;
+use keyway_shared::domain::upkeep::Upkeep;
 use keyway_shared::domain::vault::{Environment, EnvironmentKind, Vault};
+use keyway_shared::entropy::SystemEntropy;
 use keyway_shared::lifecycle::Lifecycle;
 use keyway_shared::providers::Split;
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
 use keyway_shared::providers::vercel::VercelSettings;
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
 use keyway_shared::secret::Secret;
-use keyway_shared::store::{SplitRecord, Store};
-use keyway_shared::sync::options::{Direction, SyncRequest};
+use keyway_shared::store::{JobFilter, SplitRecord, Store};
+use keyway_shared::sync::options::{DeleteScope, Direction, SyncRequest};
 use keyway_shared::sync::remote::Destination;
 use keyway_simulator::vercel::{Preset, TOKEN};
 use keyway_tests::database::{Database, Profile};
 use keyway_tests::stand_in::StandIn;
-use keyway_worker::{RetryPolicy, WorkerContext, WorkerOptions};
+use keyway_worker::{ManualWorker, RetryPolicy, WorkerContext, WorkerOptions};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -39,6 +44,8 @@ pub(crate) struct World {
     pub(crate) vault: Uuid,
     pub(crate) environment: Uuid,
     pub(crate) connection: Uuid,
+    /// Its time, where the test moves it.
+    pub(crate) clock: Option<Arc<ManualClock>>,
     settings: ProviderSettings,
     _database: Database,
 }
@@ -50,12 +57,31 @@ pub(crate) struct Ended {
 }
 
 impl World {
+    /// With a worker, on the machine's clock.
     pub(crate) async fn start(profile: Profile, preset: Preset) -> Self {
+        let world = Self::prepare(profile, preset, None).await;
+        world.start_worker("worker").await;
+        world
+    }
+
+    /// Without a worker, on a clock that stands until the test moves it.
+    pub(crate) async fn start_manual(profile: Profile, preset: Preset) -> Self {
+        let clock = Arc::new(ManualClock::new(Ambient::system().now()));
+        Self::prepare(profile, preset, Some(clock)).await
+    }
+
+    async fn prepare(profile: Profile, preset: Preset, clock: Option<Arc<ManualClock>>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let vercel = StandIn::start(preset).await.unwrap();
-        let ambient = Ambient::system();
+        let ambient = match clock.clone() {
+            Some(clock) => Ambient::new(clock, Arc::new(SystemEntropy)),
+            None => Ambient::system(),
+        };
         let database = Database::create(profile).await;
-        let store = database.open(ambient.clone()).await;
+        let mut store = database.open(ambient.clone()).await;
+        if clock.is_some() {
+            store = store.with_manual_time();
+        }
         let lifecycle = Lifecycle::new();
         let queue = match profile {
             Profile::Embedded => Queue::local(),
@@ -128,7 +154,7 @@ impl World {
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        let world = Self {
+        Self {
             vercel,
             store,
             queue,
@@ -138,15 +164,29 @@ impl World {
             vault: vault.id,
             environment: environment.id,
             connection: connection.id,
+            clock,
             settings,
             _database: database,
-        };
-        world.start_worker("worker").await;
-        world
+        }
     }
 
     pub(crate) async fn start_worker(&self, name: &str) {
-        let context = WorkerContext {
+        let context = self.worker(name).await;
+        self.lifecycle.tracker.spawn(keyway_worker::run(context));
+    }
+
+    /// A worker that the test drives.
+    pub(crate) async fn manual_worker(&self, name: &str) -> ManualWorker {
+        ManualWorker::new(self.worker(name).await)
+    }
+
+    /// Moves the clock.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.as_ref().unwrap().advance(by);
+    }
+
+    async fn worker(&self, name: &str) -> WorkerContext {
+        WorkerContext {
             store: self.store.clone(),
             queue: self.queue.clone(),
             providers: Arc::new(Registry::new(&self.settings, self.ambient.clone()).unwrap()),
@@ -164,8 +204,7 @@ impl World {
                 ..WorkerOptions::default()
             },
             name: format!("{name}-{}", self.ambient.new_id()),
-        };
-        self.lifecycle.tracker.spawn(keyway_worker::run(context));
+        }
     }
 
     /// Adds a connection of the same user with another account.
@@ -249,6 +288,57 @@ impl World {
         values
             .map(|(key, value)| (key, value.expose().to_owned()))
             .collect()
+    }
+
+    /// A link with the project's production, as it is to be saved.
+    pub(crate) fn link(&self, auto_sync: AutoSync) -> Link {
+        let now = self.ambient.now();
+        Link {
+            id: self.ambient.new_id(),
+            vault_id: self.vault,
+            environment_id: self.environment,
+            keyway_environment: "production".into(),
+            connection_id: self.connection,
+            provider: ProviderName::Vercel,
+            project_id: PROJECT.into(),
+            project_name: None,
+            service_id: None,
+            provider_environment: "production".into(),
+            scope: "production".into(),
+            git_branch: None,
+            direction: Direction::Push,
+            allow_delete: false,
+            delete_scope: DeleteScope::Managed,
+            include: None,
+            exclude: None,
+            prefix: None,
+            auto_sync,
+            upkeep: Upkeep::default(),
+            shared: false,
+            last_synced_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    pub(crate) async fn save_link(&self, link: &Link) {
+        let key = project_key(ProviderName::Vercel, &self.vercel.url(), PROJECT);
+        let mut tx = self.store.begin().await.unwrap();
+        tx.upsert_link(link, &key).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    pub(crate) async fn find_link(&self, id: Uuid) -> Link {
+        let mut tx = self.store.begin_read().await.unwrap();
+        tx.find_link(self.vault, id).await.unwrap().unwrap()
+    }
+
+    /// The vault's jobs, oldest first.
+    pub(crate) async fn jobs(&self) -> Vec<Job> {
+        let mut tx = self.store.begin_read().await.unwrap();
+        let filter = JobFilter::default();
+        let (jobs, _) = tx.list_jobs(self.user, &filter, 100, 0).await.unwrap();
+        jobs.into_iter().rev().map(|view| view.job).collect()
     }
 
     #[expect(clippy::unused_self, reason = "reads like its siblings")]

@@ -2,12 +2,14 @@
 
 pub(crate) mod body;
 mod caller;
+mod change;
 pub(crate) mod field;
 mod path;
 mod query;
 
 pub use body::{Json, Strict};
 pub use caller::Caller;
+pub(crate) use change::Change;
 pub use path::{Path, VaultPath};
 pub(crate) use path::{open_environment, open_vault};
 pub use query::{Page, Query, StrictQuery};

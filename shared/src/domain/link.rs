@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::auto_sync::AutoSync;
 use super::connection::ProviderName;
-use crate::sync::options::{DeleteScope, Direction};
+use super::upkeep::Upkeep;
+use crate::sync::options::{DeleteScope, Direction, SyncRequest};
 
 /// A saved pair of a vault environment and a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,14 +42,78 @@ pub struct Link {
     pub allow_delete: bool,
     /// What they may delete.
     pub delete_scope: DeleteScope,
+    /// Patterns of the keys that take part; `None`: all.
+    pub include: Option<Vec<String>>,
+    /// Patterns of keys that do not.
+    pub exclude: Option<Vec<String>>,
+    /// What the names of all keys that take part begin with.
+    pub prefix: Option<String>,
+    /// When it syncs by itself.
+    pub auto_sync: AutoSync,
+    /// What is known of its runs.
+    pub upkeep: Upkeep,
     /// Whether another vault may write to the same destination.
     pub shared: bool,
-    /// Syncs of this pair are accepted and wait.
-    pub paused: bool,
     /// Last successful sync of this pair.
     pub last_synced_at: Option<DateTime<Utc>>,
     /// When it was saved.
     pub created_at: DateTime<Utc>,
     /// Last change.
     pub updated_at: DateTime<Utc>,
+}
+
+impl Link {
+    /// What a sync of the link is asked for.
+    pub fn request(&self) -> SyncRequest {
+        SyncRequest {
+            service_id: self.service_id.clone(),
+            git_branch: self.git_branch.clone(),
+            allow_delete: self.allow_delete,
+            delete_scope: self.delete_scope,
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            prefix: self.prefix.clone(),
+            link_id: Some(self.id),
+            ..SyncRequest::new(
+                self.project_id.clone(),
+                self.keyway_environment.clone(),
+                self.provider_environment.clone(),
+                self.direction,
+            )
+        }
+    }
+
+    /// Whether a run of this request, accepted earlier, did all that the link says now.
+    pub fn is_request(&self, request: &SyncRequest) -> bool {
+        let now = self.request();
+        let asked = SyncRequest {
+            // For people only.
+            keyway_environment: now.keyway_environment.clone(),
+            verify: now.verify,
+            ..request.clone()
+        };
+        asked == now
+    }
+
+    /// Whether an automatic run of this request still does no more than the link says now: it may be
+    /// forbidden what the link allows.
+    pub fn agrees(&self, request: &SyncRequest) -> bool {
+        self.is_request(&SyncRequest {
+            allow_delete: request.allow_delete || self.allow_delete,
+            ..request.clone()
+        })
+    }
+
+    /// Whether its runs are as those of `other`: what is known of these is true of those.
+    pub fn runs_as(&self, other: &Self) -> bool {
+        let other_request = SyncRequest {
+            link_id: Some(self.id),
+            keyway_environment: self.keyway_environment.clone(),
+            ..other.request()
+        };
+        self.request() == other_request
+            && self.auto_sync == other.auto_sync
+            && self.upkeep.paused.is_some() == other.upkeep.paused.is_some()
+            && self.upkeep.is_held() == other.upkeep.is_held()
+    }
 }

@@ -2,11 +2,13 @@
 
 pub mod account;
 pub mod activity;
+pub mod auto_sync;
 pub mod connection;
 pub mod job;
 pub mod link;
 pub mod names;
 pub mod report;
+pub mod upkeep;
 pub mod vault;
 
 /// Implements `as_str`, `FromStr`, `Display` and a serde form for an enum that is a word in SQL,

@@ -282,6 +282,8 @@ impl Tx {
         .bind(connection.created_at)
         .bind(connection.updated_at)
         .execute(conn))?;
-        one_row(rows, "connections", connection.id)
+        one_row(rows, "connections", connection.id)?;
+        self.resume_reconnected_links(connection.id, connection.updated_at)
+            .await
     }
 }

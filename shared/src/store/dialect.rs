@@ -12,6 +12,15 @@ pub(super) struct Dialect {
     pub(super) put_fingerprints: &'static str,
     /// Notes the written keys in the JSON list `$5`, if their environment is there.
     pub(super) mark_written: &'static str,
+    /// Locks the links of a query that are due, with their vaults, leaving out what others have.
+    pub(super) lock_due_links: &'static str,
+    /// Locks the link of a query.
+    pub(super) lock_link: &'static str,
+    /// Adds the background jobs in the JSON list `$1`, accepted at `$2`, to end by
+    /// `$3` and rung for again at `$4`.
+    pub(super) insert_link_jobs: &'static str,
+    /// Moves the links in the JSON list `$1` on.
+    pub(super) move_links_on: &'static str,
     /// Records the plan `$3` of the job `$1` while its lease `$2` holds. The job's row is locked:
     /// whoever would take the job over waits until the plan is recorded.
     pub(super) record_plan: &'static str,
@@ -36,6 +45,24 @@ pub(super) const POSTGRES: Dialect = Dialect {
          WHERE e.id = $2 FOR KEY SHARE OF e
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              written_at = excluded.written_at",
+    lock_due_links: "FOR NO KEY UPDATE OF l SKIP LOCKED FOR KEY SHARE OF v SKIP LOCKED",
+    lock_link: "FOR NO KEY UPDATE OF l",
+    insert_link_jobs:
+        "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
+             environment_id, connection_id, project_key, link_id, request, due_at, ring_at, rings,
+             cancel_requested, progress_done, progress_total, provider_calls, rate_limited_ms,
+             created_at, deadline_at)
+         SELECT r.id, r.kind, 'background', 'queued', 0, 0, 0, r.user_id, r.vault_id,
+             r.environment_id, r.connection_id, r.project_key, r.link_id, r.request, $2, $4, 0,
+             FALSE, 0, 0, 0, 0, $2, $3
+         FROM jsonb_to_recordset($1) AS r (id uuid, kind text, user_id uuid, vault_id uuid,
+             environment_id uuid, connection_id uuid, project_key text, link_id uuid,
+             request jsonb)",
+    move_links_on: "UPDATE links SET next_run_at = r.next_run_at, not_before = r.not_before,
+             run_by = r.run_by
+         FROM jsonb_to_recordset($1) AS r (id uuid, next_run_at timestamptz,
+             not_before timestamptz, run_by timestamptz)
+         WHERE links.id = r.id",
     record_plan: "INSERT INTO job_reports (job_id, planned)
          SELECT id, $3 FROM jobs WHERE id = $1 AND lease_id = $2 AND state = 'running'
          FOR NO KEY UPDATE
@@ -59,6 +86,23 @@ pub(super) const SQLITE: Dialect = Dialect {
          FROM environments e, json_each($5) AS r WHERE e.id = $2
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              written_at = excluded.written_at",
+    lock_due_links: "",
+    lock_link: "",
+    insert_link_jobs:
+        "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
+             environment_id, connection_id, project_key, link_id, request, due_at, ring_at, rings,
+             cancel_requested, progress_done, progress_total, provider_calls, rate_limited_ms,
+             created_at, deadline_at)
+         SELECT unhex(r.value ->> 'id'), r.value ->> 'kind', 'background', 'queued', 0, 0, 0,
+             unhex(r.value ->> 'user_id'), unhex(r.value ->> 'vault_id'),
+             unhex(r.value ->> 'environment_id'), unhex(r.value ->> 'connection_id'),
+             r.value ->> 'project_key', unhex(r.value ->> 'link_id'), r.value -> 'request', $2, $4,
+             0, FALSE, 0, 0, 0, 0, $2, $3
+         FROM json_each($1) AS r",
+    move_links_on: "UPDATE links SET next_run_at = r.value ->> 'next_run_at',
+             not_before = r.value ->> 'not_before', run_by = r.value ->> 'run_by'
+         FROM json_each($1) AS r
+         WHERE links.id = unhex(r.value ->> 'id')",
     record_plan: "INSERT INTO job_reports (job_id, planned)
          SELECT id, $3 FROM jobs WHERE id = $1 AND lease_id = $2 AND state = 'running'
          ON CONFLICT (job_id) DO UPDATE SET planned = excluded.planned",

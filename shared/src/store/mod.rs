@@ -41,6 +41,7 @@ pub use jobs::{
     Accepted, Cancelled, Claim, Handback, JobFilter, JobView, QueueDepth, Renewal, ReturnedJob,
     Settlement,
 };
+pub use links::StartedRuns;
 pub use oauth_states::OAuthState;
 pub use open::{Backend, Store, StoreOptions};
 pub use pauses::Pause;

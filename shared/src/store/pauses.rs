@@ -125,13 +125,16 @@ impl Tx {
     /// Pauses the syncs of a link's pair, or lets them go on. False when there is no such link. For the
     /// command line; users change links of their vaults.
     pub async fn set_link_paused(&mut self, id: Uuid, paused: bool) -> Result<bool, StoreError> {
-        let rows = changed!(self, |conn| sqlx::query(
-            "UPDATE links SET paused = $2 WHERE id = $1"
-        )
-        .bind(id)
-        .bind(paused)
-        .execute(conn))?;
-        Ok(rows == 1)
+        let now = self.now().await?;
+        let Some(before) = self.find_any_link(id).await? else {
+            return Ok(false);
+        };
+        let mut link = before.clone();
+        link.updated_at = now;
+        link.upkeep.request_pause(paused, now);
+        self.switch_runs(&mut link, Some(&before)).await?;
+        self.save_upkeep(id, &link.upkeep).await?;
+        Ok(true)
     }
 
     /// Whether a job that waits for its start is held back. One statement.

@@ -89,6 +89,9 @@ pub struct SyncRequest {
     /// The saved plan that a sync is to carry out, and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Uuid>,
+    /// The link whose run it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_id: Option<Uuid>,
 }
 
 impl SyncRequest {
@@ -116,6 +119,7 @@ impl SyncRequest {
             prefix: None,
             verify: false,
             plan_id: None,
+            link_id: None,
         }
     }
 }

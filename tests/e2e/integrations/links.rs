@@ -1,5 +1,6 @@
 //! Links.
 
+use chrono::{DateTime, NaiveTime, Utc};
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::project_key;
@@ -84,28 +85,144 @@ async fn the_provider_is_asked_before_a_link_is_saved(profile: Profile) {
     );
 }
 
-async fn what_is_not_built_is_refused(profile: Profile) {
+async fn what_cannot_be_is_refused_by_name(profile: Profile) {
     let world = World::start(profile).await;
     let (me, link) = (&world.me, format!("{SYNC}/link"));
-    for field in ["include", "exclude", "prefix", "exlcude"] {
-        me.post(&link, with(world.fields(), field, json!("A_*")))
-            .await
-            .refuses(&[field]);
+    let auto = |fields: Value| with(world.fields(), "autoSync", fields);
+    let pull = with(world.fields(), "direction", json!("pull"));
+    for (fields, field) in [
+        (with(world.fields(), "exlcude", json!(["A_*"])), "exlcude"),
+        (with(world.fields(), "include", json!("A_*")), "include"),
+        (with(world.fields(), "include", json!([])), "include"),
+        (with(world.fields(), "exclude", json!(["[A"])), "exclude"),
+        (with(world.fields(), "prefix", json!("")), "prefix"),
+        (with(world.fields(), "serviceId", json!("srv")), "serviceId"),
+        (
+            with(world.fields(), "gitBranch", json!("main")),
+            "gitBranch",
+        ),
+        (auto(json!({ "mode": "sometimes" })), "autoSync.mode"),
+        (
+            auto(json!({ "mode": "off", "evry": "15m" })),
+            "autoSync.evry",
+        ),
+        (
+            auto(json!({ "mode": "off", "every": "15m" })),
+            "autoSync.every",
+        ),
+        (auto(json!({ "mode": "interval" })), "autoSync.every"),
+        (
+            auto(json!({ "mode": "interval", "every": "1m" })),
+            "autoSync.every",
+        ),
+        (
+            auto(json!({ "mode": "interval", "cron": "* * * * *" })),
+            "autoSync.cron",
+        ),
+        (
+            auto(json!({ "mode": "interval", "cron": "0 3 * * *", "timeZone": "Mars" })),
+            "autoSync.timeZone",
+        ),
+        (
+            auto(json!({ "mode": "on-change", "action": "report" })),
+            "autoSync.action",
+        ),
+        (
+            with(pull, "autoSync", json!({ "mode": "on-change" })),
+            "autoSync.mode",
+        ),
+    ] {
+        me.post(&link, fields).await.refuses(&[field]);
     }
-    let every = json!({ "mode": "interval" });
-    me.post(&link, with(world.fields(), "autoSync", every))
+    let saved = me.post(&link, auto(json!({ "mode": "on-change" }))).await;
+    let one = format!("{SYNC}/links/{}", id(&saved.data(200)["link"]["id"]));
+    for (change, field) in [
+        (json!({ "direction": "pull" }), "autoSync.mode"),
+        (json!({ "include": ["[A"] }), "include"),
+        (
+            json!({ "autoSync": { "mode": "interval", "every": "31d" } }),
+            "autoSync.every",
+        ),
+        (json!({ "paused": "yes" }), "paused"),
+        (json!({ "projectId": "prj_other" }), "projectId"),
+    ] {
+        me.patch(&one, change).await.refuses(&[field]);
+    }
+}
+
+async fn a_link_says_what_its_runs_do_and_when(profile: Profile) {
+    let world = World::start(profile).await;
+    let (me, link) = (&world.me, format!("{SYNC}/link"));
+    let mut fields = world.fields();
+    fields["include"] = json!(["DB_*"]);
+    fields["prefix"] = json!("DB");
+    fields["autoSync"] = json!({ "mode": "on-change" });
+    let before = world.app.ambient.now();
+    let saved = me.post(&link, fields.clone()).await.data(200)["link"].clone();
+    assert_eq!(saved["include"], json!(["DB_*"]));
+    assert_eq!(saved["exclude"], Value::Null);
+    assert_eq!(saved["prefix"], "DB");
+    assert_eq!(
+        saved["autoSync"],
+        json!({ "mode": "on-change", "action": "write" })
+    );
+    assert_eq!(
+        (&saved["paused"], &saved["failures"]),
+        (&json!(false), &json!(0))
+    );
+    assert_eq!(
+        (&saved["lastResult"], &saved["lastDriftAt"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(saved["driftedKeys"], json!([]));
+    let next = |link: &Value| -> Option<DateTime<Utc>> {
+        link["nextRunAt"]
+            .as_str()
+            .map(|time| time.parse().expect("a time"))
+    };
+    assert!(next(&saved).is_some_and(|next| next > before));
+    // The same again leaves the times alone; something else does not.
+    let again = me.post(&link, fields.clone()).await.data(200)["link"].clone();
+    assert_eq!(next(&again), next(&saved));
+    let one = format!("{SYNC}/links/{}", id(&saved["id"]));
+    let cron = json!({ "mode": "interval", "cron": "30 3 * * 1-5", "timeZone": "Europe/Berlin",
+        "action": "report" });
+    let change = json!({ "autoSync": cron, "include": null, "exclude": ["*_TEST"] });
+    let changed = me.patch(&one, change).await.data(200)["link"].clone();
+    assert_eq!(changed["autoSync"], cron);
+    assert_eq!(
+        (&changed["include"], &changed["prefix"]),
+        (&Value::Null, &json!("DB"))
+    );
+    assert_eq!(changed["exclude"], json!(["*_TEST"]));
+    // In Berlin's winter half past three is half past two; spread over five minutes.
+    let at = next(&changed).expect("a next run").time();
+    let half_past_two = NaiveTime::from_hms_opt(2, 30, 0).expect("a time");
+    assert!((at - half_past_two).num_seconds() < 300, "{at}");
+
+    let paused = me.patch(&one, json!({ "paused": true })).await.data(200)["link"].clone();
+    assert_eq!(
+        (&paused["paused"], &paused["pausedReason"]),
+        (&json!(true), &json!("requested"))
+    );
+    assert_eq!(next(&paused), None);
+    // Saving it again does not say that it goes on.
+    let again = me.post(&link, fields).await.data(200)["link"].clone();
+    assert_eq!((&again["paused"], next(&again)), (&json!(true), None));
+    let resumed = me.patch(&one, json!({ "paused": false })).await.data(200)["link"].clone();
+    assert_eq!(
+        (&resumed["paused"], &resumed["pausedReason"]),
+        (&json!(false), &Value::Null)
+    );
+    assert!(next(&resumed).is_some());
+    let off = me
+        .patch(&one, json!({ "autoSync": { "mode": "off" } }))
         .await
-        .refuses(&["autoSync.mode"]);
-    let every = json!({ "mode": "off", "every": "15m" });
-    me.post(&link, with(world.fields(), "autoSync", every))
-        .await
-        .refuses(&["autoSync.every"]);
-    me.post(&link, with(world.fields(), "serviceId", json!("srv")))
-        .await
-        .refuses(&["serviceId"]);
-    me.post(&link, with(world.fields(), "gitBranch", json!("main")))
-        .await
-        .refuses(&["gitBranch"]);
+        .data(200);
+    assert_eq!(
+        (&off["link"]["autoSync"], next(&off["link"])),
+        (&json!({ "mode": "off" }), None)
+    );
 }
 
 async fn one_destination_belongs_to_one_vault(profile: Profile) {
@@ -256,7 +373,8 @@ async fn links_are_their_vaults_members(profile: Profile) {
 on_both_profiles!(
     a_link_is_saved_listed_changed_and_removed,
     the_provider_is_asked_before_a_link_is_saved,
-    what_is_not_built_is_refused,
+    what_cannot_be_is_refused_by_name,
+    a_link_says_what_its_runs_do_and_when,
     one_destination_belongs_to_one_vault,
     who_comes_second_in_the_same_moment_is_told_as_well,
     a_custom_environment_is_one_destination_by_slug_and_by_id,

@@ -3,8 +3,10 @@
 use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
+use keyway_shared::domain::auto_sync::AutoSync as AutoRule;
 use keyway_shared::domain::job::project_key;
 use keyway_shared::domain::link::Link;
+use keyway_shared::domain::upkeep::Upkeep;
 use keyway_shared::domain::vault::Role;
 use keyway_shared::providers::{Project, Provider, ProviderError};
 use keyway_shared::store::{Constraint, StoreError, Tx};
@@ -14,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{AutoSync, LinkBody};
+use super::auto_sync::AutoSync;
+use super::{LinkBody, check_rules};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Strict, VaultPath};
@@ -57,9 +60,18 @@ pub(crate) struct LinkFields {
     /// Whether another vault may be linked with the same destination.
     #[serde(default)]
     shared: bool,
-    /// When it syncs by itself.
-    #[serde(rename = "autoSync")]
-    _auto_sync: Option<AutoSync>,
+    /// Globs of the keys that take part (`*`, `?`, `[AB]`, `{A,B}`; case counts). What is left out is
+    /// not compared, not written and never deleted by a run of the link.
+    #[schema(min_items = 1, max_items = 100, example = json!(["DB_*"]))]
+    include: Option<Vec<String>>,
+    /// Globs of keys that do not take part, even if `include` has them.
+    #[schema(min_items = 1, max_items = 100, example = json!(["*_TEST"]))]
+    exclude: Option<Vec<String>>,
+    /// What the names of the keys that take part begin with.
+    #[schema(min_length = 1, max_length = 256, example = "APP_")]
+    prefix: Option<String>,
+    /// When it syncs by itself; never without it.
+    auto_sync: Option<AutoSync>,
 }
 
 /// A link that was saved.
@@ -115,6 +127,10 @@ pub(crate) async fn create_link(
         git_branch: fields.git_branch,
     };
     selection.check()?;
+    let auto_sync = match &fields.auto_sync {
+        Some(auto_sync) => auto_sync.check(state.ambient.now())?,
+        None => AutoRule::Off,
+    };
 
     let mut tx = state.store.begin_read().await?;
     open(&mut tx, &state, &caller, &path, Role::Write, &selection).await?;
@@ -145,12 +161,17 @@ pub(crate) async fn create_link(
         direction: fields.direction.unwrap_or(Direction::Push),
         allow_delete: fields.allow_delete,
         delete_scope: fields.delete_scope.unwrap_or(DeleteScope::Managed),
+        include: fields.include,
+        exclude: fields.exclude,
+        prefix: fields.prefix,
+        auto_sync,
+        upkeep: Upkeep::default(),
         shared: fields.shared,
-        paused: false,
         last_synced_at: None,
         created_at: now,
         updated_at: now,
     };
+    check_rules(&link)?;
     let key = key_of(&*line.provider, &link.project_id);
     if !link.shared {
         conflict(&mut tx, &caller, &key, &link).await?;
@@ -171,6 +192,7 @@ pub(crate) async fn create_link(
             "environment": link.keyway_environment,
             "direction": link.direction,
             "allowDelete": link.allow_delete,
+            "autoSync": link.auto_sync.mode(),
         }),
     );
     tx.insert_activity(&entry).await?;

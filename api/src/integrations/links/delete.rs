@@ -14,7 +14,7 @@ use crate::state::ApiState;
 
 /// Delete a link
 ///
-/// What was synced stays on both sides. Needs `write:secrets` and the role `write`.
+/// What was synced stays on both sides; automatic runs that have not ended are cancelled. Needs `write:secrets` and the role `write`.
 #[utoipa::path(
     delete,
     path = "/v1/integrations/vaults/{owner}/{repo}/sync/links/{id}",
@@ -36,10 +36,11 @@ pub(crate) async fn delete_link(
         .find_link(access.vault.id, path.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
+    let now = tx.now().await?;
+    tx.cancel_link_jobs(link.id, now).await?;
     if !tx.delete_link(access.vault.id, path.id).await? {
         return Err(ApiError::not_found("link"));
     }
-    let now = tx.now().await?;
     let entry = caller.activity(
         state.ambient.new_id(),
         now,

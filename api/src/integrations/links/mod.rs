@@ -1,33 +1,25 @@
 //! Links: a vault environment and the destination it belongs to.
 
+mod auto_sync;
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod get;
 pub(super) mod list;
 pub(super) mod update;
 
+use auto_sync::AutoSync;
+use keyway_shared::domain::auto_sync as auto_rule;
+use keyway_shared::domain::job::{ErrorCode, JobState};
 use keyway_shared::domain::link::Link;
+use keyway_shared::domain::upkeep::LastRun;
+use keyway_shared::sync::options::Direction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::envelope::Timestamp;
-
-/// When a link syncs by itself.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum AutoSyncMode {
-    /// Never.
-    Off,
-}
-
-/// When a link syncs by itself.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AutoSync {
-    /// When.
-    mode: AutoSyncMode,
-}
+use crate::error::ApiError;
+use crate::integrations::sync::fields::check_filter;
 
 /// A link.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,12 +55,31 @@ pub(crate) struct LinkBody {
     /// What they may delete.
     #[schema(pattern = "^(all|managed)$")]
     delete_scope: &'static str,
+    /// Globs of the keys that take part; `null`: all.
+    include: Option<Vec<String>>,
+    /// Globs of keys that do not.
+    exclude: Option<Vec<String>>,
+    /// What the names of the keys that take part begin with.
+    prefix: Option<String>,
     /// Whether another vault may be linked with the same destination.
     shared: bool,
-    /// Whether syncs of this pair, by hand or by themselves, wait.
-    paused: bool,
     /// When it syncs by itself.
     auto_sync: AutoSync,
+    /// Whether it does not for now.
+    paused: bool,
+    /// Why it does not. When it was `requested`, syncs of this pair by hand are accepted and wait too.
+    #[schema(pattern = "^(requested|authority-gone|reconnect-required|unknown-environment)$")]
+    paused_reason: Option<&'static str>,
+    /// The next automatic run, or look at whether there is anything to do.
+    next_run_at: Option<Timestamp>,
+    /// How the last run of the link ended.
+    last_result: Option<LastResult>,
+    /// Automatic runs in a row that were no full success; each makes the pause to the next longer.
+    failures: i64,
+    /// When a run that only looks last found a difference.
+    last_drift_at: Option<Timestamp>,
+    /// The keys that it found, until they are synced.
+    drifted_keys: Vec<String>,
     /// Last successful sync of this pair.
     last_synced_at: Option<Timestamp>,
     /// When it was saved.
@@ -93,14 +104,52 @@ impl From<Link> for LinkBody {
             direction: link.direction.as_str(),
             allow_delete: link.allow_delete,
             delete_scope: link.delete_scope.as_str(),
+            include: link.include,
+            exclude: link.exclude,
+            prefix: link.prefix,
             shared: link.shared,
-            paused: link.paused,
-            auto_sync: AutoSync {
-                mode: AutoSyncMode::Off,
-            },
+            auto_sync: AutoSync::from(&link.auto_sync),
+            paused: link.upkeep.paused.is_some(),
+            paused_reason: link.upkeep.paused.map(|pause| pause.reason.as_str()),
+            next_run_at: link.upkeep.next_run_at.map(Timestamp),
+            last_result: link.upkeep.last.map(LastResult::from),
+            failures: link.upkeep.failures,
+            last_drift_at: link.upkeep.last_drift_at.map(Timestamp),
+            drifted_keys: link.upkeep.drifted_keys,
             last_synced_at: link.last_synced_at.map(Timestamp),
             created_at: link.created_at.into(),
             updated_at: link.updated_at.into(),
+        }
+    }
+}
+
+/// How the last run of a link ended.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = LinkResult)]
+pub(crate) struct LastResult {
+    /// How.
+    #[schema(pattern = "^(success|partial|error)$")]
+    status: &'static str,
+    /// Why it was no full success.
+    error_code: Option<&'static str>,
+    /// The job. It is gone once jobs of its age are.
+    job_id: Uuid,
+    /// When it ended.
+    at: Timestamp,
+}
+
+impl From<LastRun> for LastResult {
+    fn from(last: LastRun) -> Self {
+        Self {
+            status: match last.state {
+                JobState::Succeeded => "success",
+                JobState::Partial => "partial",
+                _ => "error",
+            },
+            error_code: last.error_code.map(ErrorCode::as_str),
+            job_id: last.job_id,
+            at: last.at.into(),
         }
     }
 }
@@ -115,4 +164,18 @@ pub(crate) struct OneLink {
 #[derive(Debug, Deserialize)]
 pub(crate) struct LinkPath {
     id: Uuid,
+}
+
+/// 422 naming what no run of the link could do.
+fn check_rules(link: &Link) -> Result<(), ApiError> {
+    if link.direction == Direction::Pull && link.auto_sync == auto_rule::AutoSync::OnChange {
+        // It would undo each change of the vault.
+        let message = "cannot be on-change with the direction pull";
+        return Err(ApiError::field("autoSync.mode", message));
+    }
+    check_filter(
+        link.include.as_deref(),
+        link.exclude.as_deref(),
+        link.prefix.as_deref(),
+    )
 }

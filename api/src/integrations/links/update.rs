@@ -8,11 +8,12 @@ use keyway_shared::sync::options::{DeleteScope, Direction};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::auto_sync::AutoSync;
 use super::create::{conflict, key_of, lost};
-use super::{AutoSync, LinkPath, OneLink};
+use super::{LinkPath, OneLink, check_rules};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
-use crate::extract::{Caller, Path, Strict, VaultPath};
+use crate::extract::{Caller, Change, Path, Strict, VaultPath};
 use crate::integrations::outside;
 use crate::schema::{Body, Conflicting, Guarded, Missing};
 use crate::state::ApiState;
@@ -31,17 +32,29 @@ pub(crate) struct LinkChange {
     delete_scope: Option<DeleteScope>,
     /// Whether another vault may be linked with the same destination.
     shared: Option<bool>,
-    /// Whether syncs of this pair, by hand or by themselves, are accepted and wait.
-    paused: Option<bool>,
+    /// Globs of the keys that take part; `null`: all.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 100)]
+    include: Change<Vec<String>>,
+    /// Globs of keys that do not; `null`: none.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 100)]
+    exclude: Change<Vec<String>>,
+    /// What the names of the keys that take part begin with; `null`: anything.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
+    prefix: Change<String>,
     /// When it syncs by itself.
-    #[serde(rename = "autoSync")]
-    _auto_sync: Option<AutoSync>,
+    auto_sync: Option<AutoSync>,
+    /// Whether syncs of this pair, by hand or by themselves, wait. `false` also ends a pause that had
+    /// another reason.
+    paused: Option<bool>,
 }
 
 /// Change a link
 ///
-/// Changes what automatic runs do; the destination stays. Only the owner of the link's connection
-/// may. Unknown fields are refused. Needs `write:secrets` and the role `write`; `allowDelete` also
+/// Changes what automatic runs do, when, and whether they pause; the destination stays. Only the owner
+/// of the link's connection may. Runs that have not ended are cancelled. Unknown fields are refused. Needs `write:secrets` and the role `write`; `allowDelete` also
 /// needs `delete:secrets`.
 #[utoipa::path(
     patch,
@@ -81,18 +94,27 @@ pub(crate) async fn update_link(
             "Only the owner of the link's connection may change the link",
         ));
     }
+    let now = tx.now().await?;
+    if let Some(auto_sync) = &change.auto_sync {
+        link.auto_sync = auto_sync.check(now)?;
+    }
+    link.include = change.include.of(link.include);
+    link.exclude = change.exclude.of(link.exclude);
+    link.prefix = change.prefix.of(link.prefix);
+    link.direction = change.direction.unwrap_or(link.direction);
+    link.allow_delete = change.allow_delete.unwrap_or(link.allow_delete);
+    link.delete_scope = change.delete_scope.unwrap_or(link.delete_scope);
+    let resumes = link.upkeep.paused.is_some() && change.paused == Some(false);
+    if let Some(paused) = change.paused {
+        link.upkeep.request_pause(paused, now);
+    }
+    check_rules(&link)?;
     let provider = outside::provider(&state, link.provider)?;
     let key = key_of(&*provider, &link.project_id);
     if link.shared && change.shared == Some(false) {
         conflict(&mut tx, &caller, &key, &link).await?;
     }
-    let now = tx.now().await?;
-    link.direction = change.direction.unwrap_or(link.direction);
-    link.allow_delete = change.allow_delete.unwrap_or(link.allow_delete);
-    link.delete_scope = change.delete_scope.unwrap_or(link.delete_scope);
     link.shared = change.shared.unwrap_or(link.shared);
-    let resumes = link.paused && change.paused == Some(false);
-    link.paused = change.paused.unwrap_or(link.paused);
     link.updated_at = now;
     if let Err(error) = tx.update_link(&link).await {
         return Err(lost(tx, &state, &caller, &key, &link, error).await);
@@ -109,10 +131,16 @@ pub(crate) async fn update_link(
             "environment": link.keyway_environment,
             "direction": link.direction,
             "allowDelete": link.allow_delete,
-            "paused": link.paused,
+            "autoSync": link.auto_sync.mode(),
+            "paused": link.upkeep.paused.is_some(),
         }),
     );
     tx.insert_activity(&entry).await?;
+    // With the times that follow from the change.
+    let link = tx
+        .find_link(access.vault.id, link.id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("link"))?;
     let next = if resumes {
         tx.next_in_project(&key, now).await?
     } else {

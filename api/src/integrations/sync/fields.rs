@@ -127,7 +127,11 @@ impl SyncFields {
             verify: self.verify.unwrap_or(defaults.verify),
             ..defaults
         };
-        check_filter(&request)?;
+        check_filter(
+            request.include.as_deref(),
+            request.exclude.as_deref(),
+            request.prefix.as_deref(),
+        )?;
         Ok((selection, request))
     }
 
@@ -238,13 +242,17 @@ fn fits<T: PartialEq>(given: Option<&T>, planned: Option<&T>) -> bool {
 }
 
 /// 422 naming the part of a filter that cannot be one.
-fn check_filter(request: &SyncRequest) -> Result<(), ApiError> {
-    let lists = [("include", &request.include), ("exclude", &request.exclude)];
+pub(in crate::integrations) fn check_filter(
+    include: Option<&[String]>,
+    exclude: Option<&[String]>,
+    prefix: Option<&str>,
+) -> Result<(), ApiError> {
+    let lists = [("include", include), ("exclude", exclude)];
     let lists = lists.into_iter().filter_map(|(field, patterns)| {
-        let error = filter::globs(patterns.as_deref()?).err()?;
+        let error = filter::globs(patterns?).err()?;
         Some(FieldError::new(field, error.to_string()))
     });
-    let prefix = request.prefix.as_deref().and_then(|prefix| {
+    let prefix = prefix.and_then(|prefix| {
         let error = filter::checked(prefix).err()?;
         Some(FieldError::new("prefix", error.to_string()))
     });

@@ -1,7 +1,7 @@
 //! Syncs of a vault environment with a destination, and what is read before one. All run as jobs.
 
 pub(super) mod diff;
-mod fields;
+pub(super) mod fields;
 pub(crate) mod open;
 pub(super) mod preview;
 pub(crate) mod report;

@@ -12,7 +12,7 @@ use crate::store::tx::{changed, on};
 use crate::store::{StoreError, Tx};
 
 /// How long the bell has before the sweeper rings for a new job.
-const FIRST_RING: Duration = Duration::from_secs(2);
+pub(in crate::store) const FIRST_RING: Duration = Duration::from_secs(2);
 
 /// Adds a job: its parameters are those of [`bind`].
 macro_rules! insert {
@@ -20,9 +20,9 @@ macro_rules! insert {
         "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
              environment_id, connection_id, project_key, request, retry_of, join_key, due_at,
              ring_at, rings, cancel_requested, progress_done, progress_total, provider_calls,
-             rate_limited_ms, created_at, deadline_at)
+             rate_limited_ms, created_at, deadline_at, link_id)
          VALUES ($1, $2, $3, $4, 0, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, FALSE, 0, 0,
-             0, 0, $13, $15)"
+             0, 0, $13, $15, $16)"
     };
 }
 
@@ -45,6 +45,7 @@ macro_rules! bind {
             .bind($job.created_at)
             .bind($job.created_at + FIRST_RING)
             .bind($job.deadline_at)
+            .bind($job.request.link_id)
     };
 }
 

@@ -13,6 +13,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub(super) use accept::FIRST_RING;
+
 use crate::domain::job::{ErrorCode, Job, JobClass, JobKind, JobState};
 
 /// A job as a user sees it.

@@ -136,6 +136,7 @@ impl Tx {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.bump_revision(environment_id).await?;
+        self.environment_links_due(environment_id, at).await?;
         self.touch_vault(vault_id, at).await
     }
 }

@@ -1,81 +1,24 @@
 //! Links of vault environments with destinations.
 
+mod row;
+mod runs;
+
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
+use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::tx::{changed, on, one_row, word};
+use super::tx::{changed, on, one_row};
 use super::{Constraint, StoreError, Tx};
+use crate::domain::auto_sync::AutoAction;
 use crate::domain::link::Link;
-
-/// Links with the names of their environments, to be narrowed by a condition.
-macro_rules! select_links {
-    () => {
-        "SELECT l.id, l.vault_id, l.environment_id, e.name AS keyway_environment, l.connection_id,
-             l.provider, l.project_id, l.project_name, l.service_id, l.provider_environment,
-             l.scope, l.git_branch, l.direction, l.allow_delete, l.delete_scope, l.shared,
-             l.paused, l.last_synced_at, l.created_at, l.updated_at
-         FROM links l JOIN environments e ON e.id = l.environment_id "
-    };
-}
-
-#[derive(sqlx::FromRow)]
-struct LinkRow {
-    id: Uuid,
-    vault_id: Uuid,
-    environment_id: Uuid,
-    keyway_environment: String,
-    connection_id: Uuid,
-    provider: String,
-    project_id: String,
-    project_name: Option<String>,
-    service_id: String,
-    provider_environment: String,
-    scope: String,
-    git_branch: String,
-    direction: String,
-    allow_delete: bool,
-    delete_scope: String,
-    shared: bool,
-    paused: bool,
-    last_synced_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl TryFrom<LinkRow> for Link {
-    type Error = StoreError;
-
-    fn try_from(row: LinkRow) -> Result<Self, StoreError> {
-        let some = |text: String| Some(text).filter(|text| !text.is_empty());
-        Ok(Self {
-            provider: word(&row.provider, "links", "provider", row.id)?,
-            direction: word(&row.direction, "links", "direction", row.id)?,
-            delete_scope: word(&row.delete_scope, "links", "delete_scope", row.id)?,
-            id: row.id,
-            vault_id: row.vault_id,
-            environment_id: row.environment_id,
-            keyway_environment: row.keyway_environment,
-            connection_id: row.connection_id,
-            project_id: row.project_id,
-            project_name: row.project_name,
-            service_id: some(row.service_id),
-            provider_environment: row.provider_environment,
-            scope: row.scope,
-            git_branch: some(row.git_branch),
-            allow_delete: row.allow_delete,
-            shared: row.shared,
-            paused: row.paused,
-            last_synced_at: row.last_synced_at,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        })
-    }
-}
+use row::{LinkRow, select_links};
+pub use runs::StartedRuns;
 
 impl Tx {
     /// Saves a link. One with the same environment, connection and destination is changed: its id,
-    /// its first time, its last sync and its pause stay; a new one is not paused. Gives what is stored and whether it is new.
+    /// its first time and its last sync stay, and when its runs do not change, so does what is known
+    /// of them. Gives what is stored and whether it is new.
     /// [`Constraint::LinksHolder`] when it is not to be shared, and a link of another vault with the
     /// destination is not shared either.
     pub async fn upsert_link(
@@ -84,21 +27,33 @@ impl Tx {
         project_key: &str,
     ) -> Result<(Link, bool), StoreError> {
         let held_by = self.hold_destination(link, project_key).await?;
+        let before = self.find_link_like(link).await?;
+        let mut link = link.clone();
+        // Whether it pauses is not for this to say.
+        link.upkeep.paused = before.as_ref().and_then(|before| before.upkeep.paused);
+        self.switch_runs(&mut link, before.as_ref()).await?;
+        let link = &link;
+        let (parts, upkeep) = (link.auto_sync.parts(), &link.upkeep);
         let id: Uuid = on!(self, |conn| {
             sqlx::query_scalar(
             "INSERT INTO links (id, vault_id, environment_id, connection_id, provider, project_key,
                  project_id, project_name, service_id, provider_environment, git_branch, direction,
                  allow_delete, delete_scope, shared, last_synced_at, created_at, updated_at, scope,
-                 held_by)
+                 held_by, include, exclude, prefix, auto_mode, auto_every, auto_cron, auto_time_zone,
+                 auto_action, next_run_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                 $19, $20)
+                 $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
              ON CONFLICT (environment_id, connection_id, project_id, service_id,
                  provider_environment, git_branch)
              DO UPDATE SET project_key = excluded.project_key,
                  project_name = excluded.project_name, direction = excluded.direction,
                  allow_delete = excluded.allow_delete, delete_scope = excluded.delete_scope,
                  shared = excluded.shared, updated_at = excluded.updated_at,
-                 scope = excluded.scope, held_by = excluded.held_by
+                 scope = excluded.scope, held_by = excluded.held_by, include = excluded.include,
+                 exclude = excluded.exclude, prefix = excluded.prefix,
+                 auto_mode = excluded.auto_mode, auto_every = excluded.auto_every,
+                 auto_cron = excluded.auto_cron, auto_time_zone = excluded.auto_time_zone,
+                 auto_action = excluded.auto_action, next_run_at = excluded.next_run_at
              RETURNING id"
         )
         .bind(link.id)
@@ -121,8 +76,18 @@ impl Tx {
         .bind(link.updated_at)
         .bind(&link.scope)
         .bind(held_by)
+        .bind(link.include.as_ref().map(Json))
+        .bind(link.exclude.as_ref().map(Json))
+        .bind(&link.prefix)
+        .bind(link.auto_sync.mode().as_str())
+        .bind(parts.every)
+        .bind(parts.cron)
+        .bind(parts.time_zone)
+        .bind(parts.action.unwrap_or(AutoAction::Write).as_str())
+        .bind(upkeep.next_run_at)
         .fetch_one(conn)
         })?;
+        self.save_upkeep(id, upkeep).await?;
         let stored = self.find_link(link.vault_id, id).await?;
         let stored = stored.ok_or_else(|| StoreError::RowsAffected {
             table: "links",
@@ -170,22 +135,54 @@ impl Tx {
         row.map(Link::try_from).transpose()
     }
 
-    /// Changes direction, deletion, sharing, pause and the project's name; the destination stays. The
-    /// conflict is that of [`Tx::upsert_link`].
-    pub async fn update_link(&mut self, link: &Link) -> Result<(), StoreError> {
-        let project_key: Option<String> = on!(self, |conn| sqlx::query_scalar(
-            "SELECT project_key FROM links WHERE vault_id = $1 AND id = $2"
-        )
-        .bind(link.vault_id)
-        .bind(link.id)
+    /// A link of any vault.
+    pub(super) async fn find_any_link(&mut self, id: Uuid) -> Result<Option<Link>, StoreError> {
+        let row: Option<LinkRow> = on!(self, |conn| sqlx::query_as(concat!(
+            select_links!(),
+            "WHERE l.id = $1"
+        ))
+        .bind(id)
         .fetch_optional(conn))?;
-        let Some(project_key) = project_key else {
+        row.map(Link::try_from).transpose()
+    }
+
+    /// The link of the same environment, connection and destination, if it is saved.
+    async fn find_link_like(&mut self, link: &Link) -> Result<Option<Link>, StoreError> {
+        let row: Option<LinkRow> = on!(self, |conn| sqlx::query_as(concat!(
+            select_links!(),
+            "WHERE l.environment_id = $1 AND l.connection_id = $2 AND l.project_id = $3
+                 AND l.service_id = $4 AND l.provider_environment = $5 AND l.git_branch = $6"
+        ))
+        .bind(link.environment_id)
+        .bind(link.connection_id)
+        .bind(&link.project_id)
+        .bind(link.service_id.as_deref().unwrap_or_default())
+        .bind(&link.provider_environment)
+        .bind(link.git_branch.as_deref().unwrap_or_default())
+        .fetch_optional(conn))?;
+        row.map(Link::try_from).transpose()
+    }
+
+    /// Changes what its runs do, when they are, whether they pause, sharing and the project's name;
+    /// the destination stays. The conflict is that of [`Tx::upsert_link`].
+    pub async fn update_link(&mut self, link: &Link) -> Result<(), StoreError> {
+        let Some(before) = self.find_link(link.vault_id, link.id).await? else {
             return one_row(0, "links", link.id);
         };
+        let project_key: String = on!(self, |conn| sqlx::query_scalar(
+            "SELECT project_key FROM links WHERE id = $1"
+        )
+        .bind(link.id)
+        .fetch_one(conn))?;
         let held_by = self.hold_destination(link, &project_key).await?;
+        let mut link = link.clone();
+        self.switch_runs(&mut link, Some(&before)).await?;
+        let parts = link.auto_sync.parts();
         let rows = changed!(self, |conn| sqlx::query(
             "UPDATE links SET project_name = $3, direction = $4, allow_delete = $5,
-                 delete_scope = $6, shared = $7, updated_at = $8, held_by = $9, paused = $10
+                 delete_scope = $6, shared = $7, updated_at = $8, held_by = $9, include = $10,
+                 exclude = $11, prefix = $12, auto_mode = $13, auto_every = $14, auto_cron = $15,
+                 auto_time_zone = $16, auto_action = $17
              WHERE vault_id = $1 AND id = $2"
         )
         .bind(link.vault_id)
@@ -197,9 +194,40 @@ impl Tx {
         .bind(link.shared)
         .bind(link.updated_at)
         .bind(held_by)
-        .bind(link.paused)
+        .bind(link.include.as_ref().map(Json))
+        .bind(link.exclude.as_ref().map(Json))
+        .bind(&link.prefix)
+        .bind(link.auto_sync.mode().as_str())
+        .bind(parts.every)
+        .bind(parts.cron)
+        .bind(parts.time_zone)
+        .bind(parts.action.unwrap_or(AutoAction::Write).as_str())
         .execute(conn))?;
-        one_row(rows, "links", link.id)
+        one_row(rows, "links", link.id)?;
+        self.save_upkeep(link.id, &link.upkeep).await
+    }
+
+    /// What is known of a link's runs stays with it for as long as they are the same. When they are
+    /// not, those that have not ended are cancelled.
+    pub(super) async fn switch_runs(
+        &mut self,
+        link: &mut Link,
+        before: Option<&Link>,
+    ) -> Result<(), StoreError> {
+        let now = link.updated_at;
+        let Some(before) = before else {
+            link.upkeep.switch(&link.auto_sync, link.id, now);
+            return Ok(());
+        };
+        let same = link.runs_as(before);
+        let paused = link.upkeep.paused;
+        link.upkeep = before.upkeep.clone();
+        if !same {
+            link.upkeep.paused = paused;
+            link.upkeep.switch(&link.auto_sync, before.id, now);
+            self.cancel_link_jobs(before.id, now).await?;
+        }
+        Ok(())
     }
 
     /// Makes the link's vault the holder of its destination unless the link is shared. While a link
