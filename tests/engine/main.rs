@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod calls;
+mod link_runs;
 mod links;
 mod ownership;
 mod plans;

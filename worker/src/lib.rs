@@ -2,12 +2,13 @@
 //!
 //! `consumer` feeds ids from the bell and from the sweeper into an apalis worker; `engine`
 //! claims, runs and settles; `jobs` is what the jobs do; `sweeper` finds in SQL what no bell
-//! told of; `manual` is a worker that tests drive step by step.
+//! told of; `scheduler` starts what links ask for; `manual` is a worker that tests drive step by step.
 
 mod consumer;
 mod engine;
 mod jobs;
 mod manual;
+mod scheduler;
 mod sweeper;
 
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct WorkerOptions {
     pub takeover_margin: Duration,
     /// Pause between two looks at what is due.
     pub sweep_every: Duration,
+    /// Pause between two looks at the links that are due.
+    pub schedule_every: Duration,
     /// What happens to jobs that did not succeed.
     pub retry: RetryPolicy,
 }
@@ -48,6 +51,7 @@ impl Default for WorkerOptions {
             provider_timeout: Duration::from_secs(10),
             takeover_margin: Duration::from_secs(3),
             sweep_every: Duration::from_millis(500),
+            schedule_every: Duration::from_secs(1),
             retry: RetryPolicy::default(),
         }
     }

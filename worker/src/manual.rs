@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::WorkerContext;
 use crate::engine::Engine;
-use crate::sweeper;
+use crate::{scheduler, sweeper};
 
 /// A worker that is driven by hand. Stands for one process: give each its own name.
 #[derive(Debug)]
@@ -27,6 +27,11 @@ impl ManualWorker {
     /// ends what is past its time.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         sweeper::maintain(&self.engine).await
+    }
+
+    /// One round of the scheduler: starts the links that are due.
+    pub async fn schedule(&self) -> Result<(), StoreError> {
+        scheduler::schedule(&self.engine).await
     }
 
     /// Claims the job, runs it and settles it, unless it cannot be claimed. To drop the future is to

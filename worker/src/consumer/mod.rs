@@ -11,7 +11,7 @@ use futures::FutureExt;
 use tokio::sync::mpsc;
 
 use crate::engine::Engine;
-use crate::sweeper;
+use crate::{scheduler, sweeper};
 pub(crate) use permits::Permits;
 pub(crate) use source::Delivery;
 use source::Source;
@@ -27,6 +27,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     lifecycle.tracker.spawn(feed);
     let sweeps = sweeper::run(Arc::clone(&engine), permits, deliveries);
     lifecycle.tracker.spawn(sweeps);
+    lifecycle.tracker.spawn(scheduler::run(Arc::clone(&engine)));
 
     let stop = lifecycle.soft.clone();
     let worker = WorkerBuilder::new(engine.name())

@@ -235,6 +235,8 @@ impl Engine {
         let dropped = async {
             let mut tx = self.store().begin().await?;
             tx.drop_project_fingerprints(project_key).await?;
+            let now = tx.now().await?;
+            tx.suspect_links(project_key, now).await?;
             tx.commit().await
         };
         if let Err(error) = dropped.await {

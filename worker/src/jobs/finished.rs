@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyway_shared::domain::activity::{Action as Deed, Activity, Platform};
-use keyway_shared::domain::job::{ErrorCode, Job, JobKind, JobState};
+use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobKind, JobState};
 use keyway_shared::domain::report::{
     DiffReport, KeyOutcome, PreviewReport, StatusReport, SyncReport, SyncStatus,
 };
@@ -262,10 +262,14 @@ impl Finished {
             })
             .await?;
         }
-        if job.kind == JobKind::Sync {
+        // An automatic sync that found nothing to do is not worth an entry.
+        let idle = job.class == JobClass::Background
+            && self.state == JobState::Succeeded
+            && !self.redeploy;
+        if job.kind == JobKind::Sync && !idle {
             self.write_activity(tx, job, activity_id, now).await?;
         }
-        Ok(())
+        self.end_link_run(tx, job, now).await
     }
 
     async fn write_activity(

@@ -3,6 +3,7 @@
 mod finished;
 mod journal;
 mod learnt;
+mod link_run;
 mod memory;
 mod outcomes;
 mod pull;
@@ -14,7 +15,7 @@ mod views;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use keyway_shared::domain::job::{Job, JobKind};
+use keyway_shared::domain::job::{Job, JobClass, JobKind};
 use keyway_shared::providers::{Calls, ProviderError, Session};
 use keyway_shared::sync::options::Direction;
 use uuid::Uuid;
@@ -74,6 +75,11 @@ impl<'a> Run<'a> {
             )),
             Err(failure) => Outcome::Again(failure),
         }
+    }
+
+    /// Nobody waits for it, and nobody has seen what it will do.
+    fn is_automatic(&self) -> bool {
+        self.job.class == JobClass::Background
     }
 
     fn learn(&self, change: impl FnOnce(&mut Learnt)) {

@@ -25,6 +25,7 @@ use super::learnt::Place;
 use super::memory::Memory;
 use super::refusal::{gone, plan_stale};
 use crate::engine::Failure;
+use crate::engine::guard::Stop;
 
 /// How long a reader waits for jobs that write to its project: less than its caller waits for it.
 const READER_PATIENCE: TimeDelta = TimeDelta::seconds(15);
@@ -135,6 +136,13 @@ impl Run<'_> {
         let (connection, credential) = connection.ok_or_else(|| gone("The connection is gone."))?;
         if connection.status == ConnectionStatus::NeedsReconnect {
             return Err(Failure::Provider(ProviderError::Unauthorized));
+        }
+        if let Some(id) = job.request.link_id.filter(|_| self.is_automatic()) {
+            // Its owner may have forbidden since what the job was accepted for.
+            let link = tx.find_link(job.vault_id, id).await?;
+            if !link.is_some_and(|link| link.agrees(&job.request)) {
+                return Err(Failure::Stopped(Stop::Cancelled));
+            }
         }
         Ok((connection, credential))
     }
@@ -349,7 +357,7 @@ impl Run<'_> {
         f(&Inputs {
             request: &self.job.request,
             filter: &scene.filter,
-            automatic: false,
+            automatic: self.is_automatic(),
             vault: &scene.vault,
             view: &scene.view,
             destination: &scene.destination,

@@ -26,7 +26,9 @@ impl Run<'_> {
         }
         let (warnings, saved) = self.with_inputs(&scene, |inputs| {
             let refusal = decision.refusal.as_ref();
-            let saved = refusal.is_none().then(|| save(inputs, &decision.plan));
+            // Nobody could name the plan of a look that nobody asked for.
+            let saved =
+                (refusal.is_none() && !self.is_automatic()).then(|| save(inputs, &decision.plan));
             (warnings(inputs, &decision.plan, refusal), saved)
         });
         let mut report = PreviewReport {
