@@ -114,11 +114,11 @@ pub(crate) async fn due_links_are_started_once(world: &World) {
         let key = format!("vercel|x|{}", link.project_id);
         tx.upsert_link(link, &key).await.unwrap();
     }
-    assert!(!tx.any_link_due().await.unwrap());
+    assert_eq!(tx.oldest_due_link().await.unwrap(), None);
     tx.commit().await.unwrap();
     world.advance(6);
     let mut first = world.tx().await;
-    assert!(first.any_link_due().await.unwrap());
+    assert!(first.oldest_due_link().await.unwrap().is_some());
     let mut jobs = first.start_due_links(4, DAY).await.unwrap().jobs;
     assert_eq!(jobs.len(), 4);
     if world.store.backend() == Backend::Postgres {
@@ -157,7 +157,7 @@ pub(crate) async fn due_links_are_started_once(world: &World) {
     let mut tx = world.tx().await;
     let none = tx.start_due_links(100, DAY).await.unwrap();
     assert_eq!((none.links, none.jobs.len()), (7, 0));
-    assert!(!tx.any_link_due().await.unwrap());
+    assert_eq!(tx.oldest_due_link().await.unwrap(), None);
     tx.commit().await.unwrap();
 }
 
@@ -208,7 +208,7 @@ pub(crate) async fn a_run_that_ends_sets_the_next_one(world: &World) {
     assert!(found.upkeep.next_run_at > Some(world.now() + day));
     // Suspicion makes it due at once.
     assert_eq!(tx.suspect_links(PROJECT, world.now()).await.unwrap(), 1);
-    assert!(tx.any_link_due().await.unwrap());
+    assert_eq!(tx.oldest_due_link().await.unwrap(), Some(world.now()));
     // One that is gone is no error.
     tx.delete_link(link.vault_id, link.id).await.unwrap();
     tx.end_link_run(link.id, &job.request, ending(JobState::Failed, None))

@@ -45,17 +45,16 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 pub(crate) async fn schedule(engine: &Engine) -> Result<(), StoreError> {
     // Mostly nothing is: then nobody is kept from writing.
     let mut tx = engine.store().begin_read_statement().await?;
-    let due = tx.any_link_due().await?;
+    let due = tx.oldest_due_link().await?;
     tx.commit().await?;
-    let mut more = due;
+    let mut more = due.is_some();
     while more && !engine.lifecycle().soft.is_cancelled() {
         let mut tx = engine.store().begin().await?;
         let started = tx.start_due_links(BATCH, TIME).await?;
         tx.commit().await?;
         if started.links > 0 {
-            let (jobs, late) = (started.jobs.len() as u64, started.late.as_secs_f64());
+            let jobs = started.jobs.len() as u64;
             metrics::counter!("keyway_link_runs_total").increment(jobs);
-            metrics::histogram!("keyway_link_run_late_seconds").record(late);
             tracing::debug!(links = started.links, jobs, "links that were due");
         }
         for job in &started.jobs {

@@ -35,4 +35,5 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
             links::update::update_link,
             links::delete::delete_link
         ))
+        .routes(routes!(links::heal::heal_link))
 }

@@ -54,11 +54,13 @@ async fn measure_queue(store: &Store) -> Result<(), StoreError> {
     let now = tx.now().await?;
     let depths = tx.queue_depth().await?;
     let unrung = tx.oldest_unrung().await?;
+    let link = tx.oldest_due_link().await?;
     let workers = tx.live_processes("worker", now - HEARTBEAT_WITHIN).await?;
     tx.commit().await?;
     let seconds_since =
         |at: Option<DateTime<Utc>>| at.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
     metrics::gauge!("keyway_sweeper_late_seconds").set(seconds_since(unrung));
+    metrics::gauge!("keyway_links_oldest_due_seconds").set(seconds_since(link));
     metrics::gauge!("keyway_workers_alive").set(workers as f64);
     for class in JobClass::ALL {
         let depth = depths.iter().find(|depth| depth.class == *class);

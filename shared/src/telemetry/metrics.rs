@@ -69,6 +69,8 @@ pub const ALL: &[Metric] = metrics! {
     Counter keyway_job_retries_total [kind, reason] "Runs that failed and are tried again; they count against the limit of attempts";
     Counter keyway_job_waits_total [provider, reason] "Jobs put aside because a provider asked for it; they do not count as attempts";
     Counter keyway_jobs_swept_total [class] "Jobs that a sweeper handed out because no bell had";
+    Counter keyway_link_runs_total [] "Jobs started for links that sync by themselves";
+    Gauge keyway_links_oldest_due_seconds [] "For how long the link has been due that is next to be looked at";
     Counter keyway_lease_takeovers_total [] "Jobs taken back from workers that let their lease run out";
     Counter keyway_lease_losses_total [] "Runs that found their lease gone, and what was remembered of the project dropped";
     Gauge keyway_redis_up [] "Whether Redis answered last: 1 or 0; only with Redis";
@@ -121,6 +123,7 @@ pub(super) fn describe() {
 pub(super) fn begin_at_zero() {
     counter!("keyway_lease_takeovers_total").increment(0);
     counter!("keyway_lease_losses_total").increment(0);
+    counter!("keyway_link_runs_total").increment(0);
     for class in JobClass::ALL {
         counter!("keyway_jobs_swept_total", "class" => class.as_str()).increment(0);
     }

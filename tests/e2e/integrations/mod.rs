@@ -1,5 +1,6 @@
 //! Providers, connections, links, syncs and jobs.
 
+mod auto_syncs;
 mod cancels;
 mod connections;
 mod events;

@@ -12,7 +12,7 @@ use keyway_tests::app::{Account, AppBuilder, TestApp};
 use keyway_tests::client::Client;
 use keyway_tests::database::Profile;
 use keyway_tests::stand_in::StandIn;
-use keyway_worker::{RetryPolicy, WorkerContext, WorkerOptions};
+use keyway_worker::{ManualWorker, RetryPolicy, WorkerContext, WorkerOptions};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -96,18 +96,23 @@ impl World {
         location.to_str().expect("text").to_owned()
     }
 
-    /// Takes the next job that the bell rings for.
-    pub(crate) async fn take(&self) -> Job {
+    /// The next job that the bell rings for.
+    pub(crate) async fn rung(&self) -> (Uuid, JobClass) {
         let room = Room {
             interactive: true,
             background: true,
         };
-        let id = loop {
-            if let Some((id, class)) = self.app.queue.pop(room).await {
-                assert_eq!(class, JobClass::Interactive);
-                break id;
+        loop {
+            if let Some(rung) = self.app.queue.pop(room).await {
+                return rung;
             }
-        };
+        }
+    }
+
+    /// Takes the next job that the bell rings for.
+    pub(crate) async fn take(&self) -> Job {
+        let (id, class) = self.rung().await;
+        assert_eq!(class, JobClass::Interactive);
         let mut tx = self.app.store.begin().await.expect("begins");
         let lease = self.app.ambient.new_id();
         let claim = tx
@@ -123,8 +128,21 @@ impl World {
 
     /// Starts a real worker, for an app on the machine's clock. Pauses between attempts are short.
     pub(crate) async fn work(&self) {
+        let context = self.worker().await;
+        self.app
+            .lifecycle
+            .tracker
+            .spawn(keyway_worker::run(context));
+    }
+
+    /// A worker that the test drives, for an app whose clock the test moves.
+    pub(crate) async fn manual_worker(&self) -> ManualWorker {
+        ManualWorker::new(self.worker().await)
+    }
+
+    async fn worker(&self) -> WorkerContext {
         let app = &self.app;
-        let context = WorkerContext {
+        WorkerContext {
             store: app.store.clone(),
             queue: app.queue.clone(),
             providers: Arc::clone(&app.state.providers),
@@ -140,8 +158,7 @@ impl World {
                 ..WorkerOptions::default()
             },
             name: format!("worker-{}", app.ambient.new_id()),
-        };
-        app.lifecycle.tracker.spawn(keyway_worker::run(context));
+        }
     }
 
     /// The document of a job, once a worker has ended it.

@@ -4,6 +4,7 @@ mod auto_sync;
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod get;
+pub(super) mod heal;
 pub(super) mod list;
 pub(super) mod update;
 

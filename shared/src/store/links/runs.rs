@@ -25,8 +25,6 @@ pub struct StartedRuns {
     pub links: usize,
     /// The jobs that were added for them.
     pub jobs: Vec<Uuid>,
-    /// How late the first of them is.
-    pub late: Duration,
 }
 
 #[derive(sqlx::FromRow)]
@@ -40,11 +38,12 @@ struct DueRow {
 }
 
 impl Tx {
-    /// Whether any link is due: a look that takes nothing from anybody. One statement.
-    pub async fn any_link_due(&mut self) -> Result<bool, StoreError> {
+    /// Since when the link is due that is next; `None` when none is. One statement, which takes nothing
+    /// from anybody.
+    pub async fn oldest_due_link(&mut self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let now = self.now().await?;
         Ok(on!(self, |conn| sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM links WHERE next_run_at <= $1)"
+            "SELECT MIN(next_run_at) FROM links WHERE next_run_at <= $1"
         )
         .bind(now)
         .fetch_one(conn))?)
@@ -99,8 +98,6 @@ impl Tx {
                     continue;
                 }
             };
-            let due = link.upkeep.next_run_at.unwrap_or(now);
-            started.late = started.late.max((now - due).to_std().unwrap_or_default());
             let auto = &link.auto_sync;
             let start = link.upkeep.start(auto, id, row.revision, row.busy, now);
             moved.push(moved_on(link.id, &link.upkeep));
