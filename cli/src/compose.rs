@@ -293,6 +293,7 @@ impl Parts {
             options: WorkerOptions {
                 concurrency: settings.concurrency,
                 lease: settings.lease,
+                retention: settings.retention,
                 provider_timeout,
                 ..WorkerOptions::default()
             },

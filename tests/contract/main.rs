@@ -17,6 +17,7 @@ mod pauses;
 mod plans;
 mod replacements;
 mod requests;
+mod retention;
 mod secrets;
 mod sweeps;
 mod trash;
@@ -128,6 +129,10 @@ behaviours! {
         overdue_jobs_fail,
         depth_and_lateness_are_told,
         running_jobs_are_released_at_start;
+    retention:
+        jobs_go_when_they_have_ended_long_ago,
+        two_prunings_at_once_do_not_meet,
+        activity_goes_by_age;
     job_lists:
         jobs_are_seen_by_requester_and_members,
         jobs_are_filtered_and_paged,

@@ -28,6 +28,7 @@ keyway_tests::on_both_profiles!(
     a_job_does_not_outlive_what_its_link_said,
     a_report_tells_what_has_drifted_and_writes_nothing,
     a_suspect_project_is_looked_at_again_and_nothing_is_deleted,
+    what_has_ended_is_kept_for_a_time_only,
 );
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -400,4 +401,29 @@ async fn a_suspect_project_is_looked_at_again_and_nothing_is_deleted(profile: Pr
     assert_eq!(driven.found().await.upkeep.suspect_at, None);
     driven.one(MINUTE, JobState::Succeeded).await;
     assert_eq!(world.production("B"), None);
+}
+
+async fn what_has_ended_is_kept_for_a_time_only(profile: Profile) {
+    let driven = Driven::start(profile, AutoSync::OnChange).await;
+    let world = &driven.world;
+    world.set_vault(&[("A", "1")]).await;
+    let job = driven.one(MINUTE, JobState::Succeeded).await;
+    let counts = async || {
+        let mut tx = world.store.begin_read().await.unwrap();
+        let (_, activity) = tx
+            .list_activity(world.user, None, None, 10, 0)
+            .await
+            .unwrap();
+        (world.jobs().await.len(), activity)
+    };
+    driven.worker.prune().await.unwrap();
+    assert_eq!(counts().await, (1, 1));
+    world.advance(Duration::from_hours(24 * 31));
+    driven.worker.prune().await.unwrap();
+    assert_eq!(counts().await, (0, 1));
+    // What the link knows of it stays.
+    assert_eq!(driven.found().await.upkeep.last.unwrap().job_id, job.id);
+    world.advance(Duration::from_hours(24 * 340));
+    driven.worker.prune().await.unwrap();
+    assert_eq!(counts().await, (0, 0));
 }

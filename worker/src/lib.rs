@@ -2,12 +2,14 @@
 //!
 //! `consumer` feeds ids from the bell and from the sweeper into an apalis worker; `engine`
 //! claims, runs and settles; `jobs` is what the jobs do; `sweeper` finds in SQL what no bell
-//! told of; `scheduler` starts what links ask for; `manual` is a worker that tests drive step by step.
+//! told of; `scheduler` starts what links ask for; `pruner` removes what was kept long enough;
+//! `manual` is a worker that tests drive step by step.
 
 mod consumer;
 mod engine;
 mod jobs;
 mod manual;
+mod pruner;
 mod scheduler;
 mod sweeper;
 
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_shared::ambient::Ambient;
+use keyway_shared::config::Retention;
 use keyway_shared::crypto::FingerprintKey;
 use keyway_shared::lifecycle::Lifecycle;
 use keyway_shared::providers::registry::Registry;
@@ -39,6 +42,8 @@ pub struct WorkerOptions {
     pub sweep_every: Duration,
     /// Pause between two looks at the links that are due.
     pub schedule_every: Duration,
+    /// How long what has ended is kept.
+    pub retention: Retention,
     /// What happens to jobs that did not succeed.
     pub retry: RetryPolicy,
 }
@@ -52,6 +57,7 @@ impl Default for WorkerOptions {
             takeover_margin: Duration::from_secs(3),
             sweep_every: Duration::from_millis(500),
             schedule_every: Duration::from_secs(1),
+            retention: Retention::default(),
             retry: RetryPolicy::default(),
         }
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::WorkerContext;
 use crate::engine::Engine;
-use crate::{scheduler, sweeper};
+use crate::{pruner, scheduler, sweeper};
 
 /// A worker that is driven by hand. Stands for one process: give each its own name.
 #[derive(Debug)]
@@ -32,6 +32,11 @@ impl ManualWorker {
     /// One round of the scheduler: starts the links that are due.
     pub async fn schedule(&self) -> Result<(), StoreError> {
         scheduler::schedule(&self.engine).await
+    }
+
+    /// One round of the pruner: removes what was kept long enough.
+    pub async fn prune(&self) -> Result<(), StoreError> {
+        pruner::prune(&self.engine).await
     }
 
     /// Claims the job, runs it and settles it, unless it cannot be claimed. To drop the future is to

@@ -10,11 +10,14 @@ use tokio::sync::mpsc;
 
 use crate::consumer::{Delivery, Permits};
 use crate::engine::Engine;
+use crate::pruner;
 
 /// Jobs taken over or failed in one transaction.
 const BATCH: i64 = 50;
 /// Looks at what is due between two looks at leases, deadlines and heartbeats.
 const SLOW: u32 = 4;
+/// The same between two rounds of the pruner.
+const SLOWEST: u32 = 20;
 
 pub(crate) async fn run(engine: Arc<Engine>, permits: Permits, deliveries: mpsc::Sender<Delivery>) {
     let soft = engine.lifecycle().soft.clone();
@@ -30,6 +33,9 @@ pub(crate) async fn run(engine: Arc<Engine>, permits: Permits, deliveries: mpsc:
         let swept = async {
             if count.is_multiple_of(SLOW) {
                 maintain(&engine).await?;
+            }
+            if count.is_multiple_of(SLOWEST) {
+                pruner::prune(&engine).await?;
             }
             hand_out(&engine, &permits, &deliveries).await
         };
@@ -92,8 +98,6 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
         metrics::counter!("keyway_lease_takeovers_total").increment(1);
     }
     let overdue = tx.overdue_jobs(BATCH).await?;
-    tx.prune_plans(now - FORGET_AFTER, BATCH).await?;
-    tx.prune_keyed(now, BATCH).await?;
     tx.commit().await?;
     let queue = engine.queue();
     for job in returned {
@@ -109,5 +113,5 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How long a dead process and an expired plan are remembered.
+/// How long a dead process is remembered.
 const FORGET_AFTER: Duration = Duration::from_hours(24);

@@ -181,6 +181,18 @@ fn durations_need_a_unit() {
 }
 
 #[test]
+fn what_has_ended_is_kept_for_an_hour_at_least() {
+    let retention = |flags: &[&str]| parse::<WorkerArgs>(flags).unwrap().resolve();
+    assert_eq!(retention(&[]).unwrap().retention, Retention::default());
+    let short = retention(&["--retention-jobs", "90m", "--retention-plans", "2h"]);
+    let short = short.unwrap().retention;
+    assert_eq!(short.jobs, Duration::from_mins(90));
+    assert_eq!(short.plans, Duration::from_hours(2));
+    let error = retention(&["--retention-activity", "59m"]).unwrap_err();
+    assert_eq!(error.variable, "KEYWAY_RETENTION_ACTIVITY");
+}
+
+#[test]
 fn a_provider_call_takes_at_most_a_third_of_the_lease() {
     let worker = |lease| {
         parse::<WorkerArgs>(&["--lease", lease])

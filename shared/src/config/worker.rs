@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-use super::ConfigError;
 use super::values::duration;
+use super::{ConfigError, Retention, RetentionArgs};
 
 /// The worker.
 #[derive(Debug, Clone, Args)]
@@ -33,6 +33,10 @@ pub struct WorkerArgs {
         value_parser = duration
     )]
     pub lease: Duration,
+
+    /// How long what has ended is kept.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
 }
 
 impl WorkerArgs {
@@ -47,6 +51,7 @@ impl WorkerArgs {
         Ok(WorkerSettings {
             concurrency: self.worker_concurrency,
             lease: self.lease,
+            retention: self.retention.resolve()?,
         })
     }
 }
@@ -58,4 +63,6 @@ pub struct WorkerSettings {
     pub concurrency: usize,
     /// How long a job belongs to a silent worker.
     pub lease: Duration,
+    /// How long what has ended is kept.
+    pub retention: Retention,
 }

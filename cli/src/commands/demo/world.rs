@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
-    ApiSettings, DataFolder, Database, DatabaseUrl, Origin, ProvidersSettings, VercelSettings,
-    WorkerSettings,
+    ApiSettings, DataFolder, Database, DatabaseUrl, Origin, ProvidersSettings, Retention,
+    VercelSettings, WorkerSettings,
 };
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::secret::Secret;
@@ -74,6 +74,7 @@ impl World {
         let worker = WorkerSettings {
             concurrency: 8,
             lease: Duration::from_secs(30),
+            retention: Retention::default(),
         };
         parts.start_worker(&mut process, &worker, providers.timeout);
         Ok(Self {
