@@ -121,6 +121,7 @@ behaviours! {
         due_jobs_ring_with_growing_pauses,
         jobs_of_a_busy_project_are_left_out,
         a_claim_that_fails_puts_the_ring_off,
+        whose_turn_it_is_is_found_however_long_it_was_put_off,
         expired_leases_are_taken_over,
         a_lease_from_the_future_counts_as_expired,
         a_living_process_is_not_blamed,

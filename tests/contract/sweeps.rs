@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyway_shared::domain::job::{ErrorCode, JobClass, JobState};
-use keyway_shared::store::{Claim, QueueDepth};
+use keyway_shared::store::{Claim, Handback, QueueDepth};
 use uuid::Uuid;
 
 use crate::world::{MARGIN, World};
@@ -78,6 +78,41 @@ pub(crate) async fn a_claim_that_fails_puts_the_ring_off(world: &World) {
     assert_eq!(due(world).await, [first]);
     world.advance(1);
     assert_eq!(due(world).await, [first, second]);
+}
+
+pub(crate) async fn whose_turn_it_is_is_found_however_long_it_was_put_off(world: &World) {
+    let acme = world.place("acme").await;
+    let first = world.queued(&acme, PROJECT).await;
+    world.advance(1);
+    let second = world.queued(&acme, PROJECT).await;
+    world.advance(10);
+    let (job, lease_id) = world.taken(first).await;
+    for _ in 0..6 {
+        assert_eq!(world.claim(second, "w").await, Claim::Busy);
+    }
+    // The first is handed back, and waits for something else.
+    let mut tx = world.tx().await;
+    let now = tx.now().await.unwrap();
+    let handback = Handback {
+        id: job.id,
+        lease_id,
+        due_at: now + Duration::from_mins(5),
+        reason: "limited",
+        counts: false,
+        provider_calls_add: 0,
+        rate_limited_ms_add: 0,
+        state: JobState::Waiting,
+        error_code: None,
+    };
+    assert!(tx.wait_job(&handback).await.unwrap());
+    let next = tx.next_in_project(PROJECT.unwrap(), now).await.unwrap();
+    assert_eq!(next, Some((second, JobClass::Background)));
+    tx.commit().await.unwrap();
+    assert!(due(world).await.is_empty(), "the bell comes first");
+    world.advance(1);
+    assert_eq!(due(world).await, [second], "and then the sweeper");
+    world.advance(1);
+    assert_eq!(due(world).await, [second], "soon again");
 }
 
 pub(crate) async fn expired_leases_are_taken_over(world: &World) {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyway_shared::domain::connection::ProviderName;
-use keyway_shared::domain::job::{ErrorCode, Job, JobKind, JobState};
+use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobKind, JobState};
 use keyway_shared::providers::ProviderError;
 use keyway_shared::store::{Handback, Settlement, StoreError, Tx};
 use uuid::Uuid;
@@ -32,6 +32,13 @@ enum Entry {
     },
 }
 
+/// What was written.
+struct Written {
+    at: DateTime<Utc>,
+    /// The project's next job, which is free to go.
+    next: Option<(Uuid, JobClass)>,
+}
+
 impl Engine {
     pub(super) async fn settle(
         &self,
@@ -56,9 +63,12 @@ impl Engine {
             Outcome::Again(failure) => self.decide(job, failure, &learnt).await,
         };
         for left in (0..TRIES).rev() {
-            match self.write(job, lease_id, &entry, &learnt, calls).await {
-                Ok(Some(at)) => {
-                    self.tell(job, &entry, project_key, at).await;
+            let written = self
+                .write(job, lease_id, &entry, &learnt, calls, project_key)
+                .await;
+            match written {
+                Ok(Some(written)) => {
+                    self.tell(job, &entry, &written).await;
                     return;
                 }
                 Ok(None) => {
@@ -158,7 +168,7 @@ impl Engine {
         }
     }
 
-    /// Gives the time it was written at; nothing when the lease is lost, and then nothing was written.
+    /// Nothing when the lease is lost, and then nothing was written.
     async fn write(
         &self,
         job: &Job,
@@ -166,7 +176,8 @@ impl Engine {
         entry: &Entry,
         learnt: &Learnt,
         calls: u64,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        project_key: Option<&str>,
+    ) -> Result<Option<Written>, StoreError> {
         let mut tx = self.store().begin().await?;
         let now = tx.now().await?;
         let held = match entry {
@@ -220,8 +231,13 @@ impl Engine {
             }
             Entry::Back { .. } => learnt.keep_done(&mut tx, job).await?,
         }
+        // With the settle, or not at all: a ring may be lost, and so may we before we ring.
+        let next = match project_key {
+            Some(key) => tx.next_in_project(key, now).await?,
+            None => None,
+        };
         tx.commit().await?;
-        Ok(Some(now))
+        Ok(Some(Written { at: now, next }))
     }
 
     /// The one write of a worker whose lease is gone: a call of ours may have landed after the next
@@ -245,7 +261,7 @@ impl Engine {
     }
 
     /// After the commit: wakes the caller, and the project's next job.
-    async fn tell(&self, job: &Job, entry: &Entry, project_key: Option<&str>, at: DateTime<Utc>) {
+    async fn tell(&self, job: &Job, entry: &Entry, written: &Written) {
         if let Entry::End(finished) = entry {
             let state = finished.state.as_str();
             metrics::counter!(
@@ -254,7 +270,7 @@ impl Engine {
             .increment(1);
             metrics::histogram!("keyway_job_duration_seconds",
                 "kind" => job.kind.as_str(), "class" => job.class.as_str())
-            .record((at - job.created_at).as_seconds_f64().max(0.0));
+            .record((written.at - job.created_at).as_seconds_f64().max(0.0));
             tracing::info!(
                 state,
                 code = finished.error.as_ref().map(|(code, _)| code.as_str()),
@@ -263,20 +279,8 @@ impl Engine {
         }
         // A job that waits concerns its caller too, who may not want to.
         self.queue().announce(job.id).await;
-        let Some(key) = project_key else {
-            return;
-        };
-        let next = async {
-            let mut tx = self.store().begin_read_statement().await?;
-            let next = tx.next_in_project(key, at).await?;
-            tx.commit().await?;
-            Ok::<_, StoreError>(next)
-        };
-        match next.await {
-            Ok(Some((id, class))) => self.queue().ring(id, class).await,
-            Ok(None) => {}
-            // The sweeper finds it.
-            Err(error) => tracing::debug!(%error, "the project's next job was not looked up"),
+        if let Some((id, class)) = written.next {
+            self.queue().ring(id, class).await;
         }
     }
 

@@ -15,6 +15,9 @@ use crate::store::pauses::is_paused;
 use crate::store::tx::{on, word};
 use crate::store::{StoreError, Tx};
 
+/// How long the bell has before the sweeper rings for the job whose turn it is.
+const BELL_FIRST: Duration = Duration::from_secs(1);
+
 #[derive(sqlx::FromRow)]
 struct ViewRow {
     #[sqlx(flatten)]
@@ -236,21 +239,26 @@ impl Tx {
         .fetch_one(conn))?)
     }
 
-    /// The job of a project that goes next, if it is due at `now` and not paused. For the engine. One
-    /// statement.
+    /// The job of a project that goes next, if it is due at `now`. To be asked for in the unit of work
+    /// that sets the project free: however often its ring was put off while the project was busy, the
+    /// sweeper finds it in a second, should the ring that follows be lost. One statement.
     pub async fn next_in_project(
         &mut self,
         project_key: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<(Uuid, JobClass)>, StoreError> {
         let row: Option<(Uuid, String)> = on!(self, |conn| sqlx::query_as(concat!(
-            "SELECT id, class FROM jobs
-             WHERE project_key = $1 AND state IN ('queued', 'waiting') AND due_at <= $2 AND NOT ",
+            "UPDATE jobs SET ring_at = $3, rings = 0
+             WHERE state IN ('queued', 'waiting') AND id = (SELECT id FROM jobs
+                 WHERE project_key = $1 AND state IN ('queued', 'waiting') AND due_at <= $2
+                     AND NOT ",
             is_paused!("jobs"),
-            " ORDER BY class DESC, created_at, id LIMIT 1"
+            " ORDER BY class DESC, created_at, id LIMIT 1)
+             RETURNING id, class"
         ))
         .bind(project_key)
         .bind(now)
+        .bind(now + BELL_FIRST)
         .fetch_optional(conn))?;
         row.map(|(id, class)| Ok((id, word(&class, "jobs", "class", id)?)))
             .transpose()
