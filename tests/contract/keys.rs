@@ -107,3 +107,37 @@ pub(crate) async fn time_is_the_databases_where_several_share_it(world: &World) 
     drop(tx);
     store.close().await;
 }
+
+/// Its callers are cancelled: a request whose client went away, a lease that need not be renewed.
+pub(crate) async fn a_beginning_that_is_given_up_leaves_no_transaction_open(world: &World) {
+    let options = StoreOptions {
+        max_connections: 1,
+        ..world.database.options()
+    };
+    let ring = KeyRing::parse(&format!("test:{}", "ab".repeat(32))).unwrap();
+    let store = Store::connect(&options, ring, world.ambient.clone())
+        .await
+        .unwrap();
+    for polls in 0..20 {
+        let mut beginning = Box::pin(store.begin_read());
+        for _ in 0..polls {
+            if futures::poll!(&mut beginning).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(beginning);
+        // The one connection is back in order when somebody else gets it.
+        store.ping().await.unwrap();
+        let open = match store.backend() {
+            Backend::Postgres => {
+                let open = "SELECT COUNT(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND state = 'idle in transaction'";
+                world.database.number(open).await
+            }
+            Backend::Sqlite => 0,
+        };
+        assert_eq!(open, 0, "after {polls} polls");
+    }
+    store.close().await;
+}

@@ -183,5 +183,6 @@ behaviours! {
         migrations_are_pending_until_run,
         time_is_the_databases_where_several_share_it,
         a_unit_of_work_not_committed_leaves_nothing,
+        a_beginning_that_is_given_up_leaves_no_transaction_open,
         a_reader_cannot_write;
 }

@@ -197,7 +197,7 @@ impl Store {
     /// work queue for it in order of arrival.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let conn = match &self.pools {
-            Pools::Postgres(pool) => Conn::Postgres(PostgresUnit::Transaction(pool.begin().await?)),
+            Pools::Postgres(pool) => begin_postgres(pool, None).await?,
             Pools::Sqlite { writer, .. } => {
                 // With each, since the connection may have been left otherwise by `begin_fleeting`.
                 const DURABLE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
@@ -248,9 +248,7 @@ impl Store {
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let conn = match &self.pools {
-            Pools::Postgres(pool) => {
-                Conn::Postgres(PostgresUnit::Transaction(pool.begin_with(SNAPSHOT).await?))
-            }
+            Pools::Postgres(pool) => begin_postgres(pool, Some(SNAPSHOT)).await?,
             Pools::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?),
         };
         Ok(self.tx(conn))
@@ -275,6 +273,30 @@ impl Store {
             now: None,
         }
     }
+}
+
+/// Begins a transaction. Callers may be given up at any moment: a request whose client went away, a
+/// renewal when the job has ended. A `BEGIN` that is given up between question and answer leaves its
+/// connection in a transaction that sqlx does not know of; whoever gets the connection next would
+/// write into it, and nobody would commit. So a task of its own sees it through, and rolls back
+/// what nobody waits for any more.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it lasts as long as one round trip, and has nothing to hand back at the end"
+)]
+async fn begin_postgres(
+    pool: &PgPool,
+    statement: Option<&'static str>,
+) -> Result<Conn, sqlx::Error> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move {
+        match statement {
+            None => pool.begin().await,
+            Some(statement) => pool.begin_with(statement).await,
+        }
+    });
+    let begun = beginning.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+    Ok(Conn::Postgres(PostgresUnit::Transaction(begun?)))
 }
 
 /// Of every session; not as start-up parameters, which poolers in between refuse. Each statement is
