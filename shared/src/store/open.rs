@@ -23,8 +23,9 @@ static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 
 /// A connection that was idle for longer is asked whether it lives before it is handed out; asking
-/// each time would cost a round trip per unit of work.
-const TRUSTED_IDLE: Duration = Duration::from_secs(5);
+/// each time would cost a round trip per unit of work. After a restart of the server it is also how
+/// long units of work fail, one for each connection of before.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// How long SQLite waits for another process, such as a short command, to finish writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
