@@ -1,5 +1,6 @@
 //! The keys of an installation, its schema, and units of work themselves.
 
+use futures::FutureExt;
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{Backend, Store, StoreError, StoreOptions};
@@ -118,8 +119,12 @@ pub(crate) async fn a_beginning_that_is_given_up_leaves_no_transaction_open(worl
     let store = Store::connect(&options, ring, world.ambient.clone())
         .await
         .unwrap();
-    for polls in 0..20 {
-        let mut beginning = Box::pin(store.begin_read());
+    for (polls, kind) in (0..20).flat_map(|polls| (0..3).map(move |kind| (polls, kind))) {
+        let mut beginning = match kind {
+            0 => store.begin().boxed(),
+            1 => store.begin_read().boxed(),
+            _ => store.begin_fleeting().boxed(),
+        };
         for _ in 0..polls {
             if futures::poll!(&mut beginning).is_ready() {
                 break;
@@ -137,7 +142,7 @@ pub(crate) async fn a_beginning_that_is_given_up_leaves_no_transaction_open(worl
             }
             Backend::Sqlite => 0,
         };
-        assert_eq!(open, 0, "after {polls} polls");
+        assert_eq!(open, 0, "kind {kind} after {polls} polls");
     }
     store.close().await;
 }

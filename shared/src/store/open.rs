@@ -216,9 +216,7 @@ impl Store {
         const POSTGRES: &str = "BEGIN; SET LOCAL synchronous_commit = off";
         const SQLITE: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
         let conn = match &self.pools {
-            Pools::Postgres(pool) => {
-                Conn::Postgres(PostgresUnit::Transaction(pool.begin_with(POSTGRES).await?))
-            }
+            Pools::Postgres(pool) => begin_postgres(pool, Some(POSTGRES)).await?,
             Pools::Sqlite { writer, .. } => Conn::Sqlite(writer.begin_with(SQLITE).await?),
         };
         Ok(self.tx(conn))
