@@ -6,6 +6,7 @@ mod activity;
 mod claims;
 mod connections;
 mod destinations;
+mod gates;
 mod handbacks;
 mod idempotency;
 mod job_lists;
@@ -109,6 +110,8 @@ behaviours! {
         a_job_that_is_not_due_waits,
         a_project_is_taken_once_its_id_is_known,
         a_lease_is_renewed_until_it_is_lost;
+    gates:
+        what_a_provider_closed_is_remembered_for_a_while;
     handbacks:
         settling_ends_a_job_and_keeps_its_history,
         a_lost_lease_settles_nothing,

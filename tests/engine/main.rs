@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod calls;
+mod gates;
+mod leases;
 mod link_runs;
 mod links;
 mod ownership;

@@ -19,7 +19,7 @@ keyway_tests::on_both_profiles!(
     a_managed_pull_deletes_what_a_pull_wrote,
     a_lost_answer_is_looked_up_before_anything_is_written_again,
     a_rate_limit_waits_and_does_not_count_as_an_attempt,
-    an_outage_ends_with_a_clear_error,
+    what_fails_again_and_again_ends_with_a_clear_error,
     a_revoked_token_marks_the_connection,
     a_project_given_by_name_is_resolved_first,
     an_empty_vault_does_not_wipe_the_project,
@@ -270,40 +270,37 @@ async fn a_rate_limit_waits_and_does_not_count_as_an_attempt(profile: Profile) {
     world.stop().await;
 }
 
-async fn an_outage_ends_with_a_clear_error(profile: Profile) {
+async fn what_fails_again_and_again_ends_with_a_clear_error(profile: Profile) {
     let world = World::start(profile, Preset::Starter).await;
     world.set_vault(&[("A", "1")]).await;
-    for (action, code) in [
+    let answer = |status, body: &str| Action::Respond {
+        status,
+        headers: [].into(),
+        body: body.into(),
+    };
+    for (method, action, code) in [
+        // Its lists are answered: it is not an outage, which would be waited for.
         (
-            Action::Respond {
-                status: 500,
-                headers: [].into(),
-                body: "<html>oops</html>".into(),
-            },
-            ErrorCode::Unavailable,
+            "POST",
+            answer(500, "<html>oops</html>"),
+            ErrorCode::OutcomeUnknown,
         ),
         (
-            Action::Respond {
-                status: 200,
-                headers: [].into(),
-                body: "<html>hello</html>".into(),
-            },
+            "GET",
+            answer(200, "<html>hello</html>"),
             ErrorCode::ProviderError,
         ),
-        (Action::TruncateBody, ErrorCode::ProviderError),
-        (Action::ResetBefore, ErrorCode::Unavailable),
+        ("GET", Action::TruncateBody, ErrorCode::ProviderError),
         (
-            Action::json(
-                404,
-                &json!({"error": {"code": "not_found", "message": "no"}}),
-            ),
+            "GET",
+            answer(404, r#"{"error": {"code": "not_found", "message": "no"}}"#),
             ErrorCode::NotFound,
         ),
     ] {
         world.vercel.clear_faults();
         world
             .vercel
-            .fault(Fault::next(action).method("GET").times(99));
+            .fault(Fault::next(action).method(method).times(99));
         let pushed = world.push().await;
         assert_eq!(pushed.job.state, JobState::Failed);
         assert_eq!(pushed.job.error_code, Some(code), "{}", pushed.result);
@@ -311,6 +308,13 @@ async fn an_outage_ends_with_a_clear_error(profile: Profile) {
         assert_eq!(pushed.result["success"], false);
     }
     assert_eq!(world.production("A"), None);
+    // Something that passes is got over.
+    world.vercel.clear_faults();
+    let reset = Fault::next(Action::ResetBefore).method("GET");
+    world.vercel.fault(reset.times(4));
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.state, JobState::Succeeded, "{}", pushed.result);
+    assert_eq!(pushed.job.attempt, 5);
     world.stop().await;
 }
 

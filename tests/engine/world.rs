@@ -83,20 +83,7 @@ impl World {
             store = store.with_manual_time();
         }
         let lifecycle = Lifecycle::new();
-        let queue = match profile {
-            Profile::Embedded => Queue::local(),
-            Profile::Production => {
-                let redis = RedisQueue::connect(&RedisOptions {
-                    url: Secret::new(keyway_tests::database::redis_url()),
-                    prefix: format!("kwtest:{}:", ambient.new_id()),
-                    startup_timeout: Duration::from_secs(5),
-                })
-                .await
-                .unwrap();
-                let listen = Some((&lifecycle.tracker, lifecycle.soft.clone()));
-                Queue::redis(redis, listen)
-            }
-        };
+        let queue = connect(profile, &lifecycle).await;
         let settings = ProviderSettings {
             timeout: Duration::from_secs(2),
             vercel: VercelSettings {
@@ -175,9 +162,18 @@ impl World {
         self.lifecycle.tracker.spawn(keyway_worker::run(context));
     }
 
+    /// The same world, of which nothing but the database is left.
+    pub(crate) async fn with_new_queue(self, profile: Profile) -> Self {
+        let queue = connect(profile, &self.lifecycle).await;
+        Self { queue, ..self }
+    }
+
     /// A worker that the test drives.
     pub(crate) async fn manual_worker(&self, name: &str) -> ManualWorker {
-        ManualWorker::new(self.worker(name).await)
+        let mut context = self.worker(name).await;
+        // The clock stands: whoever waits makes room, and comes back when it is moved.
+        context.options.patience = Duration::ZERO;
+        ManualWorker::new(context)
     }
 
     /// Moves the clock.
@@ -205,6 +201,12 @@ impl World {
             },
             name: format!("{name}-{}", self.ambient.new_id()),
         }
+    }
+
+    /// A job as it stands.
+    pub(crate) async fn job(&self, id: Uuid) -> Job {
+        let mut tx = self.store.begin_read().await.unwrap();
+        tx.job_snapshot(id).await.unwrap().unwrap()
     }
 
     /// Adds a connection of the same user with another account.
@@ -438,5 +440,23 @@ impl World {
 
     pub(crate) async fn stop(self) {
         self.lifecycle.stop(std::future::pending()).await;
+    }
+}
+
+/// A queue as a process has it that has just started. In Redis it is a new one.
+async fn connect(profile: Profile, lifecycle: &Lifecycle) -> Queue {
+    match profile {
+        Profile::Embedded => Queue::local(),
+        Profile::Production => {
+            let redis = RedisQueue::connect(&RedisOptions {
+                url: Secret::new(keyway_tests::database::redis_url()),
+                prefix: format!("kwtest:{}:", Ambient::system().new_id()),
+                startup_timeout: Duration::from_secs(5),
+            })
+            .await
+            .unwrap();
+            let listen = Some((&lifecycle.tracker, lifecycle.soft.clone()));
+            Queue::redis(redis, listen)
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keyway_shared::domain::connection::Credential;
 use keyway_shared::providers::{
-    ApplyOptions, CallFamily, CallGuard, Calls, ProviderError, Session,
+    ApplyOptions, CallEnd, CallFamily, CallGuard, Calls, ProviderError, Session,
 };
 use keyway_shared::secret::Secret;
 use keyway_shared::sync::options::VariableType;
@@ -34,9 +34,13 @@ impl CallGuard for Keeper {
         Ok(())
     }
 
-    fn after(&self, family: CallFamily, error: Option<&ProviderError>) {
-        let outcome = error.map_or("ok", ProviderError::outcome);
+    async fn after(&self, family: CallFamily, end: CallEnd<'_>) {
+        let outcome = end.error.map_or("ok", ProviderError::outcome);
         self.ends.lock().unwrap().push((family, outcome));
+    }
+
+    fn given_up(&self, family: CallFamily) {
+        self.ends.lock().unwrap().push((family, "given up"));
     }
 }
 
@@ -138,7 +142,7 @@ async fn a_call_that_is_dropped_half_way_is_told_of() {
     let run = tokio::time::timeout(Duration::from_millis(100), run).await;
     assert!(run.is_err());
     let ends = keeper.ends.lock().unwrap().clone();
-    assert_eq!(ends[1..], [(CallFamily::Create, "outcome_unknown")]);
+    assert_eq!(ends[1..], [(CallFamily::Create, "given up")]);
 }
 
 /// Writes down whatever our spans and events hold.

@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod client;
+pub mod cut;
 pub mod database;
 pub mod description;
 pub mod stand_in;

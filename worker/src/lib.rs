@@ -44,6 +44,9 @@ pub struct WorkerOptions {
     pub schedule_every: Duration,
     /// How long what has ended is kept.
     pub retention: Retention,
+    /// How long a job keeps its place while it waits for its next call to a provider; for longer
+    /// waits it makes room for another.
+    pub patience: Duration,
     /// What happens to jobs that did not succeed.
     pub retry: RetryPolicy,
 }
@@ -58,6 +61,7 @@ impl Default for WorkerOptions {
             sweep_every: Duration::from_millis(500),
             schedule_every: Duration::from_secs(1),
             retention: Retention::default(),
+            patience: Duration::from_secs(3),
             retry: RetryPolicy::default(),
         }
     }

@@ -11,6 +11,9 @@ const BATCH: u64 = 200;
 /// Statements of a kind in one round: what is left waits for the next.
 const STATEMENTS: usize = 10;
 
+/// A gate that was closed longer ago says nothing of today.
+const GATES: Duration = Duration::from_hours(24);
+
 /// One round.
 pub(crate) async fn prune(engine: &Engine) -> Result<(), StoreError> {
     let retention = engine.options().retention;
@@ -23,6 +26,7 @@ pub(crate) async fn prune(engine: &Engine) -> Result<(), StoreError> {
         (Kept::Activity, retention.activity),
         (Kept::Plans, retention.plans),
         (Kept::Answers, Duration::ZERO),
+        (Kept::ClosedGates, GATES),
         (Kept::Trash, Duration::ZERO),
     ] {
         let before = now - time;

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::JobClass;
 use keyway_shared::store::StoreError;
 use tokio::sync::mpsc;
@@ -99,6 +101,7 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     }
     let overdue = tx.overdue_jobs(BATCH).await?;
     tx.commit().await?;
+    measure_circuits(engine, now).await;
     let queue = engine.queue();
     for job in returned {
         if job.state.is_final() {
@@ -111,6 +114,19 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
         queue.announce(job).await;
     }
     Ok(())
+}
+
+/// Which providers nobody calls now: the same from each worker.
+async fn measure_circuits(engine: &Engine, now: DateTime<Utc>) {
+    let (providers, gates) = (&engine.context.providers, engine.queue().gates());
+    for name in ProviderName::ALL {
+        let Some(provider) = providers.get(*name) else {
+            continue;
+        };
+        let held = gates.outage(*name, provider.api_origin(), now.timestamp_millis());
+        let open = if held.await.is_some() { 1.0 } else { 0.0 };
+        metrics::gauge!("keyway_circuit_open", "provider" => name.as_str()).set(open);
+    }
 }
 
 /// How long a dead process is remembered.

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
+use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::JobClass;
 use keyway_shared::store::{Store, StoreError};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -56,7 +57,13 @@ async fn measure_queue(store: &Store) -> Result<(), StoreError> {
     let unrung = tx.oldest_unrung().await?;
     let link = tx.oldest_due_link().await?;
     let workers = tx.live_processes("worker", now - HEARTBEAT_WITHIN).await?;
+    let closed = tx.closed_gates(now).await?;
     tx.commit().await?;
+    for provider in ProviderName::ALL {
+        let name = provider.as_str();
+        let here = closed.iter().filter(|gate| gate.provider() == name).count();
+        metrics::gauge!("keyway_gates_closed", "provider" => name).set(here as f64);
+    }
     let seconds_since =
         |at: Option<DateTime<Utc>>| at.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
     metrics::gauge!("keyway_sweeper_late_seconds").set(seconds_since(unrung));

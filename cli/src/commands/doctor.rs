@@ -386,7 +386,7 @@ fn print_text(entries: &[Entry], checks: &[Check]) -> Outcome {
     output::line("\nRetries")?;
     let rules: Vec<_> = super::retries::rows()
         .into_iter()
-        .map(|[kinds, codes, then]| vec![format!("  {kinds}"), codes, then])
+        .map(|[kinds, causes, then]| vec![format!("  {kinds}"), causes, then])
         .collect();
     output::table(&rules)?;
     output::line("\nChecks")?;

@@ -38,6 +38,9 @@ fn sentence(answer: &RetryAnswer) -> String {
             told(*untold),
             told(*longest)
         ),
+        RetryAnswer::Held => {
+            "`waiting` until a call on trial is answered; not counted as a run".to_owned()
+        }
         RetryAnswer::End => "the job ends".to_owned(),
     }
 }
@@ -48,7 +51,7 @@ pub(super) fn rows() -> Vec<[String; 3]> {
     let rows = groups.iter().flat_map(|(kinds, rules)| {
         rules
             .iter()
-            .map(|rule| [words(kinds), words(&rule.codes), sentence(&rule.answer)])
+            .map(|rule| [words(kinds), words(&rule.causes), sentence(&rule.answer)])
     });
     rows.collect()
 }
@@ -60,14 +63,13 @@ pub(super) fn document() -> Value {
     let entries = groups.iter().flat_map(|(kinds, rules)| {
         rules.iter().map(move |rule| {
             let kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
-            let codes: Vec<_> = rule.codes.iter().map(|code| code.as_str()).collect();
             let (runs, pauses, counted) = match &rule.answer {
                 RetryAnswer::Again { pauses } => (Some(pauses.len() + 1), &pauses[..], true),
-                RetryAnswer::Wait { .. } => (None, &[][..], false),
+                RetryAnswer::Wait { .. } | RetryAnswer::Held => (None, &[][..], false),
                 RetryAnswer::End => (Some(1), &[][..], true),
             };
             let pauses: Vec<_> = pauses.iter().map(millis).collect();
-            json!({ "kinds": kinds, "codes": codes, "runs": runs, "longestPausesMs": pauses,
+            json!({ "kinds": kinds, "causes": rule.causes, "runs": runs, "longestPausesMs": pauses,
                 "counted": counted })
         })
     });
@@ -92,9 +94,9 @@ mod tests {
         let (before, rest) = document.split_once(BEGIN).expect("the begin marker");
         let (_, after) = rest.split_once(END).expect("the end marker");
         let mut table = "| jobs | cause | what happens |\n| --- | --- | --- |\n".to_owned();
-        for [kinds, codes, then] in rows() {
+        for [kinds, causes, then] in rows() {
             let quoted = |list: String| format!("`{}`", list.replace(", ", "`, `"));
-            let _ = writeln!(table, "| {} | {} | {then} |", quoted(kinds), quoted(codes));
+            let _ = writeln!(table, "| {} | {} | {then} |", quoted(kinds), quoted(causes));
         }
         let fresh = format!("{before}{BEGIN}\n{table}\n{END}{after}");
         if config::environment("KEYWAY_UPDATE").is_some() {

@@ -4,6 +4,7 @@ pub mod account;
 pub mod activity;
 pub mod auto_sync;
 pub mod connection;
+pub mod gate;
 pub mod job;
 pub mod link;
 pub mod names;

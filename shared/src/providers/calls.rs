@@ -6,44 +6,45 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
+use chrono::{DateTime, Utc};
+
 use super::ProviderError;
 use crate::domain::connection::Credential;
-use crate::domain::words;
+pub use crate::domain::gate::CallFamily;
 
-words! {
-    /// Calls that a provider counts together.
-    pub enum CallFamily {
-        /// Lists and single values.
-        Read = "read",
-        /// Creates and upserts.
-        Create = "create",
-        /// Edits of one row.
-        Update = "update",
-        /// Deletes.
-        Delete = "delete",
-        /// Projects, environments, users, teams.
-        Account = "account",
-        /// OAuth.
-        OAuth = "oauth",
-    }
+/// What an answer says of the calls that a provider takes. Nothing is invented: most say nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Calls in a window.
+    pub total: Option<u32>,
+    /// Those that are left.
+    pub left: Option<u32>,
+    /// The window's end.
+    pub end: Option<DateTime<Utc>>,
 }
 
-impl CallFamily {
-    /// Whether such a call changes something at the provider.
-    pub const fn writes(self) -> bool {
-        matches!(self, Self::Create | Self::Update | Self::Delete)
-    }
+/// How a call ended.
+#[derive(Debug, Clone, Copy)]
+pub struct CallEnd<'a> {
+    /// Why it did not succeed.
+    pub error: Option<&'a ProviderError>,
+    /// What its answer said besides.
+    pub quota: Quota,
 }
 
 /// Says before each call whether it may be made, and learns how it went.
 #[async_trait]
 pub trait CallGuard: Send + Sync + Debug {
-    /// Refuses with [`ProviderError::Stopped`] when the job must not go on (lease too short for a
-    /// write, cancelled, shutting down), or with [`ProviderError::RateLimited`].
+    /// Waits until the call may be made. Refuses with [`ProviderError::Stopped`] when the job must not
+    /// go on (lease too short for a write, cancelled, shutting down), and with
+    /// [`ProviderError::RateLimited`] or [`ProviderError::Held`] when the wait would be too long.
     async fn before(&self, family: CallFamily) -> Result<(), ProviderError>;
 
-    /// Learns the outcome.
-    fn after(&self, family: CallFamily, error: Option<&ProviderError>);
+    /// Learns how a call ended.
+    async fn after(&self, family: CallFamily, end: CallEnd<'_>);
+
+    /// Learns that a call was given up from our side before its answer.
+    fn given_up(&self, _family: CallFamily) {}
 }
 
 /// A guard for calls outside jobs: it lets everything pass.
@@ -56,14 +57,14 @@ impl CallGuard for Unguarded {
         Ok(())
     }
 
-    fn after(&self, _: CallFamily, _: Option<&ProviderError>) {}
+    async fn after(&self, _: CallFamily, _: CallEnd<'_>) {}
 }
 
 /// Counts the calls of one run.
 #[derive(Debug)]
 pub struct Calls {
     guard: Arc<dyn CallGuard>,
-    made: AtomicU64,
+    made: Arc<AtomicU64>,
     request_id: Option<String>,
 }
 
@@ -72,8 +73,18 @@ impl Calls {
     pub fn new(guard: Arc<dyn CallGuard>) -> Self {
         Self {
             guard,
-            made: AtomicU64::new(0),
+            made: Arc::default(),
             request_id: None,
+        }
+    }
+
+    /// Calls that are counted with these and need another leave: those of another credential.
+    #[must_use]
+    pub fn under(&self, guard: Arc<dyn CallGuard>) -> Self {
+        Self {
+            guard,
+            made: Arc::clone(&self.made),
+            request_id: self.request_id.clone(),
         }
     }
 
@@ -102,8 +113,13 @@ impl Calls {
     }
 
     /// Passes the outcome on. Called by the HTTP layer only.
-    pub(super) fn end(&self, family: CallFamily, error: Option<&ProviderError>) {
-        self.guard.after(family, error);
+    pub(super) async fn end(&self, family: CallFamily, end: CallEnd<'_>) {
+        self.guard.after(family, end).await;
+    }
+
+    /// The same for a call without one. Called by the HTTP layer only.
+    pub(super) fn given_up(&self, family: CallFamily) {
+        self.guard.given_up(family);
     }
 }
 

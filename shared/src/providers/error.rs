@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::gate::Barrier;
 use crate::domain::job::ErrorCode;
 
 /// The outcome of a call that did not succeed. Texts are ours: what a provider says is mapped by
@@ -22,6 +23,12 @@ pub enum ProviderError {
     RateLimited {
         /// When the provider will take calls again; `None` when it does not say.
         until: Option<DateTime<Utc>>,
+    },
+    /// Nobody calls the provider before `until`, because it fails. Nothing happened.
+    #[error("the provider is unavailable, and is left alone for a while")]
+    Held {
+        /// When to ask again.
+        until: DateTime<Utc>,
     },
     /// Another writer or another row was in the way. Nothing happened; look again before writing.
     #[error("another change was in the way at the provider")]
@@ -68,6 +75,7 @@ impl ProviderError {
         matches!(
             self,
             Self::RateLimited { .. }
+                | Self::Held { .. }
                 | Self::Conflict
                 | Self::Unavailable
                 | Self::Timeout
@@ -86,10 +94,27 @@ impl ProviderError {
             Self::Conflict => ErrorCode::Conflict,
             Self::Invalid { .. } => ErrorCode::Rejected,
             Self::UnknownEnvironment { .. } => ErrorCode::UnknownEnvironment,
-            Self::Unavailable | Self::Timeout => ErrorCode::Unavailable,
+            Self::Unavailable | Self::Timeout | Self::Held { .. } => ErrorCode::Unavailable,
             Self::OutcomeUnknown => ErrorCode::OutcomeUnknown,
             Self::Protocol => ErrorCode::ProviderError,
             Self::Stopped => ErrorCode::Cancelled,
+        }
+    }
+
+    /// Whether the provider, or the way to it, failed: whoever calls next may meet the same.
+    pub const fn is_failure_of_provider(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable | Self::Timeout | Self::OutcomeUnknown
+        )
+    }
+
+    /// The stable word for why a job waits that met this error.
+    pub const fn waiting_reason(&self) -> &'static str {
+        match self {
+            Self::RateLimited { .. } => Barrier::Limit.as_str(),
+            Self::Held { .. } => Barrier::Outage.as_str(),
+            other => other.code().as_str(),
         }
     }
 
@@ -100,6 +125,7 @@ impl ProviderError {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::RateLimited { .. } => "rate_limited",
+            Self::Held { .. } => "held",
             Self::Conflict => "conflict",
             Self::Invalid { .. } => "invalid",
             Self::UnknownEnvironment { .. } => "unknown_environment",

@@ -13,7 +13,7 @@ use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use super::message::{Answer, Body, Call, Verb};
-use super::{CallFamily, ProviderError, Session};
+use super::{CallEnd, CallFamily, ProviderError, Quota, Session};
 use crate::ambient::Ambient;
 use crate::domain::connection::ProviderName;
 use crate::domain::names::is_provider_ref;
@@ -50,6 +50,11 @@ pub enum SetupError {
 pub trait Classified: From<ProviderError> {
     /// The kind.
     fn class(&self) -> &ProviderError;
+
+    /// How many calls the provider takes in a window, when the refusal says so.
+    fn told_total(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl Classified for ProviderError {
@@ -133,15 +138,22 @@ impl HttpClient {
             status: AtomicU16::new(NO_ANSWER),
             open: true,
         };
-        let result = async {
-            let answer = self
-                .exchange(request, family.writes(), &span, &record.status)
-                .await?;
-            judge(&answer)
+        let (result, mut quota) = async {
+            let answer = self.exchange(request, family.writes(), &span, &record.status);
+            match answer.await {
+                Ok(answer) => (judge(&answer), answer.quota()),
+                Err(error) => (Err(error.into()), Quota::default()),
+            }
         }
         .instrument(span.clone())
         .await;
-        record.finish(result.as_ref().err().map(Classified::class));
+        let error = result.as_ref().err();
+        quota.total = error.and_then(Classified::told_total).or(quota.total);
+        let end = CallEnd {
+            error: error.map(Classified::class),
+            quota,
+        };
+        record.finish(end).await;
         result
     }
 
@@ -222,6 +234,8 @@ impl HttpClient {
             body: Zeroizing::new(Vec::new()),
             writes,
             retry_after: header("retry-after"),
+            limit: header("x-ratelimit-limit"),
+            remaining: header("x-ratelimit-remaining"),
             reset: header("x-ratelimit-reset"),
             date: header("date"),
             received: self.ambient.now(),
@@ -338,12 +352,15 @@ struct Record<'a> {
 }
 
 impl Record<'_> {
-    fn finish(mut self, error: Option<&ProviderError>) {
-        self.report(error);
+    async fn finish(mut self, end: CallEnd<'_>) {
+        self.open = false;
+        self.measure(end.error);
+        if let Some(session) = self.session {
+            session.calls.end(self.family, end).await;
+        }
     }
 
-    fn report(&mut self, error: Option<&ProviderError>) {
-        self.open = false;
+    fn measure(&self, error: Option<&ProviderError>) {
         let (provider, family) = (self.client.provider.as_str(), self.family.as_str());
         let outcome = error.map_or("ok", ProviderError::outcome);
         let took = self.client.ambient.elapsed().saturating_sub(self.started);
@@ -354,9 +371,6 @@ impl Record<'_> {
         metrics::histogram!("provider_call_duration_seconds",
             "provider" => provider, "family" => family)
         .record(took.as_secs_f64());
-        if let Some(session) = self.session {
-            session.calls.end(self.family, error);
-        }
     }
 }
 
@@ -368,7 +382,10 @@ impl Drop for Record<'_> {
             } else {
                 ProviderError::Timeout
             };
-            self.report(Some(&error));
+            self.measure(Some(&error));
+            if let Some(session) = self.session {
+                session.calls.given_up(self.family);
+            }
         }
     }
 }

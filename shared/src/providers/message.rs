@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::retry_after::{self, RetryHints};
-use super::{CallFamily, ProviderError};
+use super::{CallFamily, ProviderError, Quota};
 use crate::secret::Secret;
 
 /// The methods in use.
@@ -78,6 +78,8 @@ pub struct Answer {
     /// Whether the call was to change something.
     pub writes: bool,
     pub(super) retry_after: Option<String>,
+    pub(super) limit: Option<String>,
+    pub(super) remaining: Option<String>,
     pub(super) reset: Option<String>,
     pub(super) date: Option<String>,
     pub(super) received: DateTime<Utc>,
@@ -114,6 +116,21 @@ impl Answer {
     /// Whether the answer says in a header when to come again.
     pub fn has_retry_after(&self) -> bool {
         self.retry_after.is_some()
+    }
+
+    /// What the headers say of the calls that the provider takes.
+    pub(super) fn quota(&self) -> Quota {
+        let number = |text: &Option<String>| text.as_deref()?.trim().parse().ok();
+        let hints = RetryHints {
+            header_reset: self.reset.as_deref(),
+            date: self.date.as_deref(),
+            ..RetryHints::default()
+        };
+        Quota {
+            total: number(&self.limit),
+            left: number(&self.remaining),
+            end: retry_after::retry_at(&hints, self.received),
+        }
     }
 
     /// When to come again, from the headers and what the body says.

@@ -17,10 +17,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use calls::{CallFamily, CallGuard, Calls, Session, Unguarded};
+pub use calls::{CallEnd, CallFamily, CallGuard, Calls, Quota, Session, Unguarded};
 pub use error::ProviderError;
 
 use crate::domain::connection::{AuthMethod, ProviderAccount, ProviderName};
+use crate::domain::gate::Budget;
 use crate::domain::job::ErrorCode;
 use crate::secret::Secret;
 use crate::sync::limits::Limits;
@@ -51,8 +52,19 @@ pub struct Descriptor {
     pub needs_redeploy: bool,
     /// What it takes.
     pub limits: Limits,
+    /// How many calls of a family an account may make, as the provider's documentation says.
+    pub budgets: &'static [(CallFamily, Budget)],
     /// What the operator has to set before OAuth works.
     pub oauth_settings: &'static [&'static str],
+}
+
+impl Descriptor {
+    /// The budget of a family, if one is known.
+    pub fn budget(&self, family: CallFamily) -> Option<Budget> {
+        let mut budgets = self.budgets.iter();
+        let (_, budget) = budgets.find(|(of, _)| *of == family)?;
+        Some(*budget)
+    }
 }
 
 /// A project of an account.

@@ -80,6 +80,7 @@ fn planned(name: ProviderName, display_name: &'static str) -> Descriptor {
         services: false,
         needs_redeploy: false,
         limits: Limits::default(),
+        budgets: &[],
         oauth_settings: &[],
     }
 }

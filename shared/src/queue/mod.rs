@@ -1,9 +1,11 @@
-//! The bell that wakes workers and the signal that wakes waiting callers.
+//! The bell that wakes workers, the signal that wakes waiting callers, and the gates that workers ask
+//! before they call a provider.
 //!
-//! Both carry ids only, and both may be lost: the row in SQL is the job. A lost ring is made good
+//! Bell and signal carry ids only, and both may be lost: the row in SQL is the job. A lost ring is made good
 //! by the sweeper, a lost signal by the waiter, which also reads its row now and then. So nothing
 //! here returns an error to a caller.
 
+pub mod gates;
 mod local;
 mod redis;
 mod waiters;
@@ -16,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use self::redis::{RedisOptions, RedisQueue};
+pub use gates::Gates;
 pub use local::LocalQueue;
 pub use waiters::Waiter;
 
@@ -51,6 +54,7 @@ impl Room {
 pub struct Queue {
     transport: Transport,
     waiters: Arc<Waiters>,
+    gates: Gates,
 }
 
 #[derive(Debug, Clone)]
@@ -63,6 +67,7 @@ impl Queue {
     /// For one process: the bell is a channel, the signal a call.
     pub fn local() -> Self {
         Self {
+            gates: Gates::local(),
             transport: Transport::Local(LocalQueue::new()),
             waiters: Arc::default(),
         }
@@ -72,6 +77,7 @@ impl Queue {
     /// listen to. `listen` runs the subscription that the waiters of this process depend on.
     pub fn redis(redis: RedisQueue, listen: Option<(&TaskTracker, CancellationToken)>) -> Self {
         let queue = Self {
+            gates: Gates::redis(&redis),
             transport: Transport::Redis(redis.clone()),
             waiters: Arc::default(),
         };
@@ -80,6 +86,11 @@ impl Queue {
             tracker.spawn(async move { redis.listen(&waiters, stop).await });
         }
         queue
+    }
+
+    /// The gates that are asked before a provider is called.
+    pub const fn gates(&self) -> &Gates {
+        &self.gates
     }
 
     /// Wakes a worker for the job. To be called after the job's row was committed.

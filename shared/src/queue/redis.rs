@@ -95,6 +95,16 @@ impl RedisQueue {
         })))
     }
 
+    /// A handle of the connection for short commands.
+    pub(super) fn connection(&self) -> ConnectionManager {
+        self.0.commands.clone()
+    }
+
+    /// What comes before every key.
+    pub(super) fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
     pub(super) async fn ring(&self, id: Uuid, class: JobClass) {
         let key = self.list(class);
         let mut pipe = ::redis::pipe();
@@ -209,7 +219,7 @@ impl RedisQueue {
         format!("{}jobs", self.0.prefix)
     }
 
-    fn note(&self, up: bool) {
+    pub(super) fn note(&self, up: bool) {
         metrics::gauge!("keyway_redis_up").set(if up { 1.0 } else { 0.0 });
         if self.0.up.swap(up, Ordering::Relaxed) != up {
             if up {

@@ -14,6 +14,7 @@ mod dialect;
 pub mod environments;
 mod error;
 pub mod fingerprints;
+pub mod gates;
 pub mod idempotency;
 pub mod jobs;
 pub mod links;

@@ -21,6 +21,8 @@ pub enum Kept {
     Plans,
     /// Answers to requests with an `Idempotency-Key`, from when they expire.
     Answers,
+    /// What providers said no to, from when they take calls again.
+    ClosedGates,
     /// Secrets in the trash, from when it is to forget them.
     Trash,
 }
@@ -46,6 +48,7 @@ impl Tx {
             Kept::Activity => self.prune_by_id("activity", "at < $2", before, limit).await,
             Kept::Plans => self.prune_plans(before, limit).await,
             Kept::Answers => self.prune_keyed(before, limit).await,
+            Kept::ClosedGates => self.prune_closed_gates(before, limit).await,
             Kept::Trash => Ok(self.prune_trash(before, limit).await?.unsigned_abs()),
         }
     }

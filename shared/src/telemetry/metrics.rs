@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 
+use crate::domain::connection::ProviderName;
+use crate::domain::gate::{Barrier, CallFamily};
 use crate::domain::job::{JobClass, JobKind, JobState};
 
 /// What a metric counts.
@@ -67,7 +69,12 @@ pub const ALL: &[Metric] = metrics! {
     Histogram keyway_job_duration_seconds [kind, class] "From accepting a job to its end, waits included";
     Histogram keyway_job_run_seconds [kind] "One run of a job, from claim to settlement";
     Counter keyway_job_retries_total [kind, reason] "Runs that failed and are tried again; they count against the limit of attempts";
-    Counter keyway_job_waits_total [provider, reason] "Jobs put aside because a provider asked for it; they do not count as attempts";
+    Counter keyway_job_waits_total [provider, reason] "Jobs put aside because a provider limits calls or does not answer; they do not count as attempts";
+    Counter keyway_gate_waits_total [provider, reason] "Calls held back for a moment, while their job kept its worker";
+    Counter keyway_gate_closures_total [provider, family] "Times a provider said that it takes no more calls of a family for now, which we had not known";
+    Gauge keyway_gates_closed [provider] "Accounts and families of calls that a provider takes no calls of now";
+    Counter keyway_circuit_opened_total [provider] "Times a provider, or an account there, was left alone after failures";
+    Gauge keyway_circuit_open [provider] "Whether the provider is left alone by everybody: 1 or 0";
     Counter keyway_jobs_swept_total [class] "Jobs that a sweeper handed out because no bell had";
     Counter keyway_link_runs_total [] "Jobs started for links that sync by themselves";
     Gauge keyway_links_oldest_due_seconds [] "For how long the link has been due that is next to be looked at";
@@ -126,6 +133,18 @@ pub(super) fn begin_at_zero() {
     counter!("keyway_link_runs_total").increment(0);
     for class in JobClass::ALL {
         counter!("keyway_jobs_swept_total", "class" => class.as_str()).increment(0);
+    }
+    for provider in ProviderName::ALL {
+        let name = provider.as_str();
+        counter!("keyway_circuit_opened_total", "provider" => name).increment(0);
+        for reason in Barrier::ALL {
+            counter!("keyway_gate_waits_total", "provider" => name, "reason" => reason.as_str())
+                .increment(0);
+        }
+        for family in CallFamily::ALL {
+            counter!("keyway_gate_closures_total", "provider" => name, "family" => family.as_str())
+                .increment(0);
+        }
     }
     for kind in JobKind::ALL {
         for state in JobState::ALL.iter().filter(|state| state.is_final()) {

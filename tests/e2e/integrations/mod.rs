@@ -8,6 +8,7 @@ mod idempotency;
 mod jobs;
 mod joins;
 mod leaks;
+mod limits;
 mod links;
 mod lived_in;
 mod oauth;

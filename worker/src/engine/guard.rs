@@ -1,11 +1,10 @@
 //! The leave of one run to go on: its lease, and who wants it to stop.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use keyway_shared::ambient::Ambient;
-use keyway_shared::providers::{CallFamily, CallGuard, ProviderError};
 use tokio_util::sync::CancellationToken;
 
 /// Why a run was stopped from our side.
@@ -31,6 +30,8 @@ pub(crate) struct Guard {
     /// Splits between their two calls: until they are closed, only a lost lease stops the run.
     open_splits: AtomicUsize,
     write_timeout: Duration,
+    /// A call of this run failed, and nobody calls the provider before then; 0: none did.
+    held_until: AtomicI64,
     /// Keys done and keys to do.
     pub(crate) done: AtomicUsize,
     pub(crate) total: AtomicUsize,
@@ -51,6 +52,7 @@ impl Guard {
             hard,
             open_splits: AtomicUsize::new(0),
             write_timeout,
+            held_until: AtomicI64::new(0),
             done: AtomicUsize::new(0),
             total: AtomicUsize::new(0),
         }
@@ -64,6 +66,23 @@ impl Guard {
 
     pub(crate) fn lose(&self) {
         self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a split is between its two calls.
+    pub(crate) fn is_splitting(&self) -> bool {
+        self.open_splits.load(Ordering::Relaxed) > 0
+    }
+
+    /// The provider is left alone until then.
+    pub(crate) fn hold(&self, until: DateTime<Utc>) {
+        let until = until.timestamp_millis();
+        self.held_until.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Until when the provider is left alone, if calls of this run failed with others.
+    pub(crate) fn held_until(&self) -> Option<DateTime<Utc>> {
+        let until = self.held_until.load(Ordering::Relaxed);
+        DateTime::from_timestamp_millis(until).filter(|_| until > 0)
     }
 
     pub(crate) fn split_opened(&self) {
@@ -87,7 +106,7 @@ impl Guard {
         if self.lost.load(Ordering::Relaxed) || left <= needed {
             return Some(Stop::LeaseLost);
         }
-        if self.open_splits.load(Ordering::Relaxed) > 0 {
+        if self.is_splitting() {
             return None;
         }
         if self.cancelled.load(Ordering::Relaxed) {
@@ -97,23 +116,10 @@ impl Guard {
     }
 }
 
-#[async_trait]
-impl CallGuard for Guard {
-    async fn before(&self, family: CallFamily) -> Result<(), ProviderError> {
-        match self.stop(family.writes()) {
-            Some(_) => Err(ProviderError::Stopped),
-            None => Ok(()),
-        }
-    }
-
-    fn after(&self, _: CallFamily, _: Option<&ProviderError>) {}
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use chrono::DateTime;
     use keyway_shared::clock::ManualClock;
     use keyway_shared::entropy::SeededEntropy;
 

@@ -1,5 +1,6 @@
 //! Claim, run, settle. The row is the job: whatever happens here, it says what is true.
 
+pub(crate) mod gatekeeper;
 pub(crate) mod guard;
 pub(crate) mod retry;
 mod settle;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chrono::SecondsFormat;
 use futures::FutureExt;
 use keyway_shared::domain::job::{ErrorCode, Job};
 use keyway_shared::lifecycle::Lifecycle;
@@ -159,10 +161,8 @@ impl Engine {
         ));
         let run = jobs::Run::new(self, &job, lease_id, Arc::clone(&guard));
         let outcome = if job.takeovers >= POISON {
-            let message = format!(
-                "The job stopped {POISON} workers in a row and is not run again; the last was {}.",
-                job.worker.as_deref().unwrap_or("unknown")
-            );
+            let message = self.evidence(job.id).await;
+            tracing::error!(%message, "the job is poison");
             Outcome::Done(Box::new(jobs::Finished::failed(
                 &job,
                 ErrorCode::Poison,
@@ -202,6 +202,31 @@ impl Engine {
                 .saturating_sub(started)
                 .as_secs_f64(),
         );
+    }
+
+    /// Which workers a job stopped, and when: for its error. Its history has the rest.
+    async fn evidence(&self, id: Uuid) -> String {
+        let attempts = async {
+            let mut tx = self.store().begin_read_statement().await?;
+            let attempts = tx.list_attempts(id).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(attempts)
+        };
+        // Without the names it is poison all the same.
+        let attempts = attempts.await.unwrap_or_default();
+        let lost = attempts.iter().rev().filter(|run| run.outcome == "lost");
+        let mut lost: Vec<_> = lost
+            .take(POISON as usize)
+            .map(|run| {
+                let at = run.started_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+                format!("run {} on {}, begun at {at}", run.run, run.worker)
+            })
+            .collect();
+        lost.reverse();
+        format!(
+            "The job stopped {POISON} workers in a row without getting on, and is not run again: {}.",
+            lost.join("; ")
+        )
     }
 
     /// Renews the lease and writes progress for as long as the job runs. Returns when the lease is

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use keyway_shared::domain::job::{ErrorCode, JobKind};
+use keyway_shared::domain::job::JobKind;
 use keyway_shared::providers::ProviderError;
 
 /// The longest wait that a provider may ask for.
@@ -76,6 +76,12 @@ impl RetryPolicy {
             let spread = wait.mul_f64(SPREAD).max(LEAST_SPREAD);
             return Decision::Wait(wait + spread.mul_f64(jitter));
         }
+        if let ProviderError::Held { until } = error {
+            let asked = (*until - now).to_std().unwrap_or_default();
+            let wait = asked.clamp(SHORTEST_WAIT, LONGEST_WAIT);
+            // One is enough to see whether it is over: the others come later and later.
+            return Decision::Wait(wait + wait.mul_f64(jitter));
+        }
         if !error.is_transient() || attempt >= self.attempts {
             return Decision::Fail;
         }
@@ -94,12 +100,12 @@ impl RetryPolicy {
         let mut rules: Vec<RetryRule> = Vec::new();
         for error in every_error() {
             let answer = self.answer(&error);
-            let code = error.code();
+            let cause = error.waiting_reason();
             match rules.iter_mut().find(|rule| rule.answer == answer) {
-                Some(rule) if rule.codes.contains(&code) => {}
-                Some(rule) => rule.codes.push(code),
+                Some(rule) if rule.causes.contains(&cause) => {}
+                Some(rule) => rule.causes.push(cause),
                 None => rules.push(RetryRule {
-                    codes: vec![code],
+                    causes: vec![cause],
                     answer,
                 }),
             }
@@ -110,6 +116,9 @@ impl RetryPolicy {
     fn answer(&self, error: &ProviderError) -> RetryAnswer {
         let now = DateTime::UNIX_EPOCH;
         let mut pauses = Vec::new();
+        if matches!(error, ProviderError::Held { .. }) {
+            return RetryAnswer::Held;
+        }
         for attempt in 1.. {
             match self.decide(attempt, error, now, 1.0) {
                 Decision::Retry(pause) => pauses.push(pause),
@@ -133,8 +142,8 @@ impl RetryPolicy {
 /// Causes that are treated alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryRule {
-    /// The causes, as jobs tell them.
-    pub codes: Vec<ErrorCode>,
+    /// The causes, as jobs tell them while they wait and when they end.
+    pub causes: Vec<&'static str>,
     /// What is done.
     pub answer: RetryAnswer,
 }
@@ -154,12 +163,14 @@ pub enum RetryAnswer {
         /// The longest wait that a provider may ask for.
         longest: Duration,
     },
+    /// As many runs as it takes, each after somebody's call on trial; they are not counted.
+    Held,
     /// The job ends.
     End,
 }
 
 /// One error of each kind.
-fn every_error() -> [ProviderError; 12] {
+fn every_error() -> [ProviderError; 13] {
     [
         ProviderError::Unavailable,
         ProviderError::Timeout,
@@ -167,6 +178,9 @@ fn every_error() -> [ProviderError; 12] {
         ProviderError::Conflict,
         ProviderError::OutcomeUnknown,
         ProviderError::RateLimited { until: None },
+        ProviderError::Held {
+            until: DateTime::UNIX_EPOCH,
+        },
         ProviderError::Unauthorized,
         ProviderError::Forbidden,
         ProviderError::NotFound,
@@ -244,6 +258,16 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_is_waited_for_and_not_by_all_at_once() {
+        let held = ProviderError::Held {
+            until: now() + Duration::from_secs(20),
+        };
+        let wait = |seconds| Decision::Wait(Duration::from_secs(seconds));
+        assert_eq!(decide(99, &held, 0.0), wait(20));
+        assert_eq!(decide(99, &held, 0.5), wait(30));
+    }
+
+    #[test]
     fn the_rules_tell_every_cause_once() {
         let rules = RetryPolicy::default().rules();
         let answers: Vec<_> = rules.iter().map(|rule| &rule.answer).collect();
@@ -256,13 +280,14 @@ mod tests {
                     untold: UNTOLD_WAIT,
                     longest: LONGEST_WAIT
                 },
+                &RetryAnswer::Held,
                 &RetryAnswer::End,
             ]
         );
-        let mut codes: Vec<_> = rules.iter().flat_map(|rule| &rule.codes).collect();
-        let told = codes.len();
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), told);
+        let mut causes: Vec<_> = rules.iter().flat_map(|rule| &rule.causes).collect();
+        let told = causes.len();
+        causes.sort_unstable();
+        causes.dedup();
+        assert_eq!(causes.len(), told);
     }
 }

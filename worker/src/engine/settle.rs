@@ -161,7 +161,7 @@ impl Engine {
         Entry::Back {
             state: JobState::Waiting,
             due_at,
-            reason: format!("{error}"),
+            reason: error.waiting_reason().to_owned(),
             code: Some(error.code()),
             counts,
             waited_ms: if counts { 0 } else { pause.as_millis() as i64 },

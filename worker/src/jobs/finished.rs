@@ -327,6 +327,7 @@ pub(crate) fn sentence(error: &ProviderError) -> String {
         ProviderError::Conflict => {
             "Another change was in the way at the provider, again and again.".to_owned()
         }
+        ProviderError::Held { .. } => "The provider is unavailable.".to_owned(),
         ProviderError::Unavailable => "The provider did not work, again and again.".to_owned(),
         ProviderError::Timeout => {
             "The provider did not answer in time, again and again.".to_owned()

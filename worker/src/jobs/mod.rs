@@ -15,11 +15,13 @@ mod views;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use keyway_shared::domain::connection::{Connection, Credential};
 use keyway_shared::domain::job::{Job, JobClass, JobKind};
-use keyway_shared::providers::{Calls, ProviderError, Session};
+use keyway_shared::providers::{Calls, Provider, ProviderError, Session, Unguarded};
 use keyway_shared::sync::options::Direction;
 use uuid::Uuid;
 
+use crate::engine::gatekeeper::Gatekeeper;
 use crate::engine::guard::{Guard, Stop};
 use crate::engine::{Engine, Failure, Outcome};
 pub(crate) use finished::Finished;
@@ -38,7 +40,9 @@ pub(crate) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(engine: &'a Engine, job: &'a Job, lease_id: Uuid, guard: Arc<Guard>) -> Self {
-        let calls = Calls::new(guard.clone()).with_request_id(format!("{}.{}", job.id, job.run));
+        // Nobody calls with these; those of each credential are counted with them.
+        let calls =
+            Calls::new(Arc::new(Unguarded)).with_request_id(format!("{}.{}", job.id, job.run));
         Self {
             engine,
             job,
@@ -73,6 +77,14 @@ impl<'a> Run<'a> {
                 // Refused for a write only: the lease is too short for one, and so in doubt.
                 self.guard.stop(true).unwrap_or(Stop::LeaseLost),
             )),
+            Err(Failure::Provider(error)) if error.is_failure_of_provider() => {
+                // It is not this job's alone, and does not count against it.
+                let error = match self.guard.held_until() {
+                    Some(until) => ProviderError::Held { until },
+                    None => error,
+                };
+                Outcome::Again(Failure::Provider(error))
+            }
             Err(failure) => Outcome::Again(failure),
         }
     }
@@ -86,10 +98,18 @@ impl<'a> Run<'a> {
         change(&mut self.learnt.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn session(&self, credential: keyway_shared::domain::connection::Credential) -> Session {
+    /// A credential, with the leave to use it.
+    fn session(
+        &self,
+        provider: &dyn Provider,
+        connection: &Connection,
+        credential: Credential,
+    ) -> Session {
+        let guard = Arc::clone(&self.guard);
+        let keeper = Gatekeeper::new(self.engine, guard, self.job, provider, connection);
         Session {
             credential,
-            calls: Arc::clone(&self.calls),
+            calls: Arc::new(self.calls.under(Arc::new(keeper))),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Closing what an earlier run left half done, before anything else is written to the project.
 
+use keyway_shared::domain::connection::{Connection, Credential};
 use keyway_shared::domain::vault::Role;
 use keyway_shared::providers::{Provider, ProviderError, Session};
 use keyway_shared::secret::Secret;
@@ -28,8 +29,8 @@ impl Run<'_> {
         }
         for record in open {
             let closed = match self.authority_of(&record).await? {
-                Some((credential, value)) => {
-                    let owner = self.session(credential);
+                Some((connection, credential, value)) => {
+                    let owner = self.session(provider, &connection, credential);
                     let closed = provider
                         .close_split(&owner, &record.split, value.as_ref())
                         .await;
@@ -68,13 +69,7 @@ impl Run<'_> {
     async fn authority_of(
         &self,
         record: &SplitRecord,
-    ) -> Result<
-        Option<(
-            keyway_shared::domain::connection::Credential,
-            Option<Secret>,
-        )>,
-        StoreError,
-    > {
+    ) -> Result<Option<(Connection, Credential, Option<Secret>)>, StoreError> {
         let mut tx = self.engine.store().begin_read().await?;
         let access = tx.find_vault_by_id(record.user_id, record.vault_id).await?;
         let connection = tx
@@ -84,11 +79,14 @@ impl Run<'_> {
             .find_environment_by_id(record.vault_id, record.environment_id)
             .await?;
         let authority = match (access, connection, environment) {
-            (Some(access), Some((_, credential)), Some(_)) if access.role >= Role::Read => {
+            (Some(access), Some((connection, credential)), Some(_))
+                if access.role >= Role::Read =>
+            {
                 let mut snapshot = tx
                     .read_environment(record.vault_id, record.environment_id)
                     .await?;
-                Some((credential, snapshot.values.remove(&record.split.key)))
+                let value = snapshot.values.remove(&record.split.key);
+                Some((connection, credential, value))
             }
             _ => None,
         };

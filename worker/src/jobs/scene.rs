@@ -29,6 +29,8 @@ use crate::engine::guard::Stop;
 
 /// How long a reader waits for jobs that write to its project: less than its caller waits for it.
 const READER_PATIENCE: TimeDelta = TimeDelta::seconds(15);
+/// Refusals of one value after which a pull starts over later.
+const REFUSALS: usize = 5;
 /// Single values read at the same time.
 const READS_AT_ONCE: usize = 8;
 
@@ -81,7 +83,7 @@ impl Run<'_> {
             None => None,
         };
         tx.commit().await?;
-        let session = self.session(credential);
+        let session = self.session(&*provider, &connection, credential);
         match self.look(&provider, &session, memory, values).await {
             Ok(scene) => Ok(scene),
             Err(failure) => Err(self.judge(&*provider, &session, failure).await),
@@ -307,7 +309,7 @@ impl Run<'_> {
         let destination = scene.destination.clone();
         let (provider, session, destination) = (&provider, &session, &destination);
         let reads = wanted.into_iter().map(|(id, key)| async move {
-            let read = provider.read(session, destination, &id).await?;
+            let read = self.read(provider, session, destination, &id).await?;
             Ok::<_, ProviderError>((id, key, read))
         });
         let mut reads = futures::stream::iter(reads).buffer_unordered(READS_AT_ONCE);
@@ -324,6 +326,27 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reads one value. A pull that meets a limit goes on from there once it may: the gate makes it wait.
+    async fn read(
+        &self,
+        provider: &Arc<dyn Provider>,
+        session: &Session,
+        destination: &Destination,
+        id: &str,
+    ) -> Result<(RemoteValue, Option<String>), ProviderError> {
+        let request = &self.job.request;
+        let pulls = self.job.kind == JobKind::Sync && request.direction == Direction::Pull;
+        let mut refusals = 0;
+        loop {
+            match provider.read(session, destination, id).await {
+                Err(ProviderError::RateLimited { .. }) if pulls && refusals < REFUSALS => {
+                    refusals += 1;
+                }
+                read => return read,
+            }
+        }
     }
 
     pub(super) fn fingerprint(

@@ -41,6 +41,8 @@ pub(super) struct Beside {
     pub failed: Vec<Failed>,
     /// The variable that it names.
     pub key: Option<String>,
+    /// How many calls there may be.
+    pub total: Option<u32>,
 }
 
 impl Failure {
@@ -99,6 +101,10 @@ impl Classified for Failure {
     fn class(&self) -> &ProviderError {
         &self.error
     }
+
+    fn told_total(&self) -> Option<u32> {
+        self.beside.total
+    }
 }
 
 const SAML: &str = "The team asks for a fresh single sign-on; sign in at Vercel and connect again.";
@@ -118,22 +124,21 @@ pub(super) fn refusal(answer: &Answer) -> Failure {
             message: body.message,
             ..ErrorDetail::default()
         });
-    let mut failure = judge(answer, &detail, limit);
+    let limit = detail.limit.first().cloned().or(limit).unwrap_or_default();
+    let mut failure = judge(answer, &detail, &limit);
     *failure.beside = Beside {
         created: body.created,
         failed: body.failed,
         key: detail.env_var_key.or(detail.key),
+        total: limit.total.map(|total| total as u32),
     };
     failure
 }
 
-fn judge(answer: &Answer, detail: &ErrorDetail, limit: Option<Limit>) -> Failure {
+fn judge(answer: &Answer, detail: &ErrorDetail, limit: &Limit) -> Failure {
     let known = known(detail);
-    let limited = || {
-        let limit = detail.limit.first().cloned().or(limit).unwrap_or_default();
-        ProviderError::RateLimited {
-            until: answer.retry_at(limit.reset, limit.reset_ms),
-        }
+    let limited = || ProviderError::RateLimited {
+        until: answer.retry_at(limit.reset, limit.reset_ms),
     };
     match answer.status {
         401 => ProviderError::Unauthorized.into(),

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::ambient::Ambient;
 use crate::domain::connection::{AuthMethod, ProviderAccount, ProviderName};
+use crate::domain::gate::{Budget, CallFamily};
 use crate::secret::Secret;
 use crate::sync::limits::Limits;
 use crate::sync::remote::{Destination, RemoteValue, RemoteView};
@@ -71,6 +72,17 @@ impl VercelSettings {
         ))
     }
 }
+
+/// Calls that an owner (a team, or a user) may make, as Vercel's page on limits said in April 2026. It
+/// counts each of them by itself. Creates and deletes of a batch are one call. Of `Account` it names
+/// users (500) and teams (600); projects are taken to be no better off.
+const BUDGETS: &[(CallFamily, Budget)] = &[
+    (CallFamily::Read, Budget::a_minute(500)),
+    (CallFamily::Create, Budget::a_minute(120)),
+    (CallFamily::Update, Budget::a_minute(120)),
+    (CallFamily::Delete, Budget::a_minute(60)),
+    (CallFamily::Account, Budget::a_minute(500)),
+];
 
 /// The provider.
 #[derive(Debug)]
@@ -124,6 +136,7 @@ fn descriptor(oauth: bool) -> Descriptor {
             edge_bytes: Some(5_120),
             public_prefixes: reserved::PUBLIC,
         },
+        budgets: BUDGETS,
         oauth_settings: &[
             "VERCEL_CLIENT_ID",
             "VERCEL_CLIENT_SECRET",

@@ -127,6 +127,8 @@ pub(super) struct ErrorDetail {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Limit {
     #[serde(deserialize_with = "number")]
+    pub total: Option<f64>,
+    #[serde(deserialize_with = "number")]
     pub reset: Option<f64>,
     #[serde(deserialize_with = "number")]
     pub reset_ms: Option<f64>,
