@@ -11,8 +11,9 @@ MAX_LINES = 600
 # A crate's name in a path, and the places that may use it.
 ONLY_IN = {
     r"\bsqlx::": ["shared/src/store/"],
+    # Providers through the one door, addresses of users through the other.
     r"\breqwest::": ["shared/src/providers/http.rs", "shared/src/providers/registry.rs",
-                     "shared/src/providers/vercel/", "cli/src/"],
+                     "shared/src/providers/vercel/", "shared/src/guarded/", "cli/src/"],
     r"\bapalis(_core)?::": ["worker/src/consumer/"],
     r"\bredis::(aio|cmd|pipe|Async|Client|RedisError|Script)": ["shared/src/queue/"],
     r"\bstd::env::": ["shared/src/config/"],

@@ -28,6 +28,7 @@ pub mod state;
 mod users;
 mod validate;
 mod vaults;
+mod webhooks;
 
 pub use operations::metrics::metrics_text;
 pub use options::ApiOptions;

@@ -22,6 +22,8 @@ pub struct ApiOptions {
     pub job_deadline: Duration,
     /// Whether `/metrics` is served here; false when it has a listen address of its own.
     pub metrics_on_api: bool,
+    /// Whether webhooks may be in networks that are not everybody's, and without TLS.
+    pub webhooks_allow_private: bool,
 }
 
 impl Default for ApiOptions {
@@ -35,6 +37,7 @@ impl Default for ApiOptions {
             max_wait: Duration::from_mins(2),
             job_deadline: Duration::from_hours(24),
             metrics_on_api: true,
+            webhooks_allow_private: false,
         }
     }
 }

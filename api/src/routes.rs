@@ -15,7 +15,7 @@ use crate::middleware::{Observed, Operations, cors, observe, on_panic};
 use crate::state::ApiState;
 use crate::{
     activity, api_keys, bulk, environments, integrations, jobs, members, operations, pauses,
-    schema, secrets, users, vaults,
+    schema, secrets, users, vaults, webhooks,
 };
 
 fn table() -> OpenApiRouter<ApiState> {
@@ -25,6 +25,7 @@ fn table() -> OpenApiRouter<ApiState> {
         .merge(account_routes())
         .merge(integrations::routes())
         .merge(jobs::routes())
+        .merge(webhooks::routes())
         .merge(operation_routes())
         .merge(pauses::routes())
 }

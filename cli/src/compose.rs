@@ -9,8 +9,8 @@ use backon::{ExponentialBuilder, Retryable as _};
 use keyway_api::{ApiOptions, ApiState};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
-    ApiSettings, Database, DatabaseUrl, Origin, ProvidersSettings, RedisSettings, WorkerSettings,
-    process_name, redact_url,
+    ApiSettings, Database, DatabaseUrl, Origin, ProvidersSettings, RedisSettings, WebhooksArgs,
+    WorkerSettings, process_name, redact_url,
 };
 use keyway_shared::crypto::{CryptoError, FingerprintKey, KeyRing};
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
@@ -249,6 +249,7 @@ impl Parts {
         process: &mut Process,
         listener: TcpListener,
         settings: &ApiSettings,
+        webhooks: WebhooksArgs,
         metrics: bool,
     ) -> Outcome<SocketAddr> {
         let bound = listener.local_addr()?;
@@ -265,6 +266,7 @@ impl Parts {
                 redirect_origins: texts(&settings.redirect_origins),
                 cors_origins: texts(&settings.cors_origins),
                 metrics_on_api: metrics,
+                webhooks_allow_private: webhooks.webhooks_allow_private,
                 ..ApiOptions::default()
             }),
         };
@@ -281,6 +283,7 @@ impl Parts {
         &self,
         process: &mut Process,
         settings: &WorkerSettings,
+        webhooks: WebhooksArgs,
         provider_timeout: Duration,
     ) {
         let context = WorkerContext {
@@ -295,6 +298,7 @@ impl Parts {
                 lease: settings.lease,
                 retention: settings.retention,
                 provider_timeout,
+                webhooks_allow_private: webhooks.webhooks_allow_private,
                 ..WorkerOptions::default()
             },
             name: self.name.clone(),

@@ -2,8 +2,8 @@
 //! signals, the providers, encryption, configuration and telemetry.
 //!
 //! Modules form layers and use only what stands before them: [`clock`], [`entropy`], [`secret`] →
-//! [`domain`] and [`sync`] (no IO) → [`crypto`], [`config`] → [`store`], [`queue`], [`providers`] →
-//! [`telemetry`], [`lifecycle`].
+//! [`domain`] and [`sync`] (no IO) → [`crypto`], [`config`] → [`store`], [`queue`], [`providers`],
+//! [`guarded`] → [`telemetry`], [`lifecycle`].
 
 pub mod ambient;
 pub mod clock;
@@ -11,6 +11,7 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod entropy;
+pub mod guarded;
 pub mod lifecycle;
 pub mod providers;
 pub mod queue;

@@ -24,6 +24,7 @@ mod sweeps;
 mod trash;
 mod upgrades;
 mod vaults;
+mod webhooks;
 mod world;
 
 /// Expands each behaviour into a test for each database.
@@ -180,6 +181,15 @@ behaviours! {
         activity_is_seen_by_author_and_members,
         activity_pages_by_cursor,
         processes_show_themselves;
+    webhooks:
+        webhooks_belong_to_their_vault,
+        an_event_is_a_job_for_each_that_wants_it,
+        what_is_not_committed_tells_nobody,
+        an_entry_of_a_job_tells_whether_anybody_listens,
+        secrets_are_sealed_in_their_row_and_overlap,
+        failing_for_days_disables,
+        a_deleted_webhook_takes_what_waits_with_it,
+        a_dead_connection_is_told_in_every_vault_that_uses_it;
     keys:
         the_fingerprint_key_is_made_once,
         a_wrong_key_is_told_from_an_unknown_one,

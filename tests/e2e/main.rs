@@ -15,3 +15,4 @@ mod secrets;
 mod tenancy;
 mod trash;
 mod vaults;
+mod webhooks;

@@ -49,6 +49,8 @@ pub struct WorkerOptions {
     pub patience: Duration,
     /// What happens to jobs that did not succeed.
     pub retry: RetryPolicy,
+    /// Whether webhooks may be in networks that are not everybody's, and without TLS.
+    pub webhooks_allow_private: bool,
 }
 
 impl Default for WorkerOptions {
@@ -63,6 +65,7 @@ impl Default for WorkerOptions {
             retention: Retention::default(),
             patience: Duration::from_secs(3),
             retry: RetryPolicy::default(),
+            webhooks_allow_private: false,
         }
     }
 }

@@ -17,7 +17,7 @@ pub struct ManualWorker {
 
 impl ManualWorker {
     /// A process that has just started.
-    pub const fn new(context: WorkerContext) -> Self {
+    pub fn new(context: WorkerContext) -> Self {
         Self {
             engine: Engine::new(context),
         }

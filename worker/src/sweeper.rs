@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::consumer::{Delivery, Permits};
 use crate::engine::Engine;
+use crate::jobs::tell_overdue;
 use crate::pruner;
 
 /// Jobs taken over or failed in one transaction.
@@ -100,6 +101,10 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
         metrics::counter!("keyway_lease_takeovers_total").increment(1);
     }
     let overdue = tx.overdue_jobs(BATCH).await?;
+    let mut told = Vec::new();
+    for job in &overdue {
+        told.extend(tell_overdue(&mut tx, *job).await?);
+    }
     tx.commit().await?;
     measure_circuits(engine, now).await;
     let queue = engine.queue();
@@ -112,6 +117,9 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     }
     for job in overdue {
         queue.announce(job).await;
+    }
+    for delivery in told {
+        queue.ring(delivery, JobClass::Background).await;
     }
     Ok(())
 }

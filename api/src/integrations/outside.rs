@@ -102,7 +102,10 @@ async fn note_refused(state: &ApiState, connection: &Connection) -> Result<(), S
         .await?;
     if current.is_some_and(|current| current.updated_at == connection.updated_at) {
         let now = tx.now().await?;
-        tx.mark_needs_reconnect(connection.id, now).await?;
+        if tx.mark_needs_reconnect(connection.id, now).await? {
+            // The sweeper hands the deliveries out.
+            tx.publish_needs_reconnect(connection.id, None).await?;
+        }
     }
     tx.commit().await
 }

@@ -90,6 +90,8 @@ fn may_cancel(caller: &Caller, job: &Job, vault: Option<&VaultAccess>) -> Result
     let needed = match job.kind {
         JobKind::Sync => sync::scopes(request.direction, request.allow_delete),
         JobKind::Preview | JobKind::Diff | JobKind::Status => sync::read_scopes(),
+        // Seen, and so cancelled, with its webhook only.
+        JobKind::Webhook => return Err(ApiError::not_found("job")),
     };
     caller.require_all(&needed)?;
     match vault {

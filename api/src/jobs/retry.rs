@@ -77,6 +77,8 @@ async fn open(
             role(request.direction, request.allow_delete),
         ),
         JobKind::Preview | JobKind::Diff | JobKind::Status => (read_scopes(), Role::Read),
+        // Seen with its webhook only.
+        JobKind::Webhook => return Err(ApiError::not_found("job")),
     };
     caller.require_all(&scopes)?;
     let access = tx.find_vault_by_id(caller.user.id, job.vault_id).await?;

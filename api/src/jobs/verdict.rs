@@ -85,7 +85,11 @@ pub(crate) fn refuse(code: ErrorCode, text: Option<String>, retry_after: Option<
         }
         ErrorCode::OutcomeUnknown => ApiError::Provider("The provider did not confirm a write."),
         ErrorCode::Unreadable => ApiError::Provider("The provider does not show the value."),
-        ErrorCode::NotAttempted | ErrorCode::Poison | ErrorCode::Internal => {
+        ErrorCode::NotAttempted
+        | ErrorCode::TargetRefused
+        | ErrorCode::Undelivered
+        | ErrorCode::Poison
+        | ErrorCode::Internal => {
             tracing::error!(code = code.as_str(), "a job failed by a fault of ours");
             ApiError::Internal
         }

@@ -56,7 +56,7 @@ impl Pending {
         let accepted = match job.kind {
             JobKind::Sync => tx.accept_job(job).await?,
             // Who reads wants to see what is there now.
-            JobKind::Preview | JobKind::Diff | JobKind::Status => {
+            JobKind::Preview | JobKind::Diff | JobKind::Status | JobKind::Webhook => {
                 tx.insert_job(job).await?;
                 Accepted::New
             }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use keyway_shared::ambient::Ambient;
-use keyway_shared::config::{self, ApiArgs, MetricsArgs, ProvidersArgs, RedisArgs};
+use keyway_shared::config::{self, ApiArgs, MetricsArgs, ProvidersArgs, RedisArgs, WebhooksArgs};
 
 use crate::args::StorageArgs;
 use crate::compose::{self, Parts};
@@ -24,6 +24,8 @@ pub(crate) struct ApiCommand {
     metrics: MetricsArgs,
     #[command(flatten)]
     providers: ProvidersArgs,
+    #[command(flatten)]
+    webhooks: WebhooksArgs,
     #[command(flatten)]
     redis: RedisArgs,
     #[command(flatten)]
@@ -49,7 +51,13 @@ pub(crate) async fn run(args: &ApiCommand) -> Outcome {
     if let Some(address) = metrics {
         compose::start_metrics(&mut process, &parts, address, true).await?;
     }
-    let bound = parts.start_api(&mut process, listener, &api, metrics.is_none())?;
+    let bound = parts.start_api(
+        &mut process,
+        listener,
+        &api,
+        args.webhooks,
+        metrics.is_none(),
+    )?;
     process
         .run(|| Ok(output::line(format!("Listening on http://{bound}"))?))
         .await?;

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, CommandFactory};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
     self, ApiArgs, ConfigError, Database, Entry, KeyOrigin, MetricsArgs, ProvidersArgs, RedisArgs,
-    RedisSettings, WorkerArgs,
+    RedisSettings, WebhooksArgs, WorkerArgs,
 };
 use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::providers::ProviderError;
@@ -50,6 +50,8 @@ pub(crate) struct DoctorArgs {
     worker: WorkerArgs,
     #[command(flatten)]
     providers: ProvidersArgs,
+    #[command(flatten)]
+    webhooks: WebhooksArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use clap::Args;
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
-    self, ApiArgs, MetricsArgs, ProvidersArgs, RedisArgs, WorkerArgs, check_lease,
+    self, ApiArgs, MetricsArgs, ProvidersArgs, RedisArgs, WebhooksArgs, WorkerArgs, check_lease,
 };
 use keyway_shared::domain::account::{KeyEnvironment, Scope, User};
 use keyway_shared::secret::Secret;
@@ -40,6 +40,8 @@ pub(crate) struct ServeArgs {
     worker: WorkerArgs,
     #[command(flatten)]
     providers: ProvidersArgs,
+    #[command(flatten)]
+    webhooks: WebhooksArgs,
     #[command(flatten)]
     redis: RedisArgs,
     #[command(flatten)]
@@ -91,8 +93,14 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     if let Some(address) = metrics {
         compose::start_metrics(&mut process, &parts, address, true).await?;
     }
-    let bound = parts.start_api(&mut process, listener, &api, metrics.is_none())?;
-    parts.start_worker(&mut process, &worker, providers.timeout);
+    let bound = parts.start_api(
+        &mut process,
+        listener,
+        &api,
+        args.webhooks,
+        metrics.is_none(),
+    )?;
+    parts.start_worker(&mut process, &worker, args.webhooks, providers.timeout);
     process
         .run(|| Ok(output::line(format!("Listening on http://{bound}"))?))
         .await?;

@@ -2,7 +2,9 @@
 
 use clap::Args;
 use keyway_shared::ambient::Ambient;
-use keyway_shared::config::{self, MetricsArgs, ProvidersArgs, RedisArgs, WorkerArgs, check_lease};
+use keyway_shared::config::{
+    self, MetricsArgs, ProvidersArgs, RedisArgs, WebhooksArgs, WorkerArgs, check_lease,
+};
 
 use crate::args::StorageArgs;
 use crate::compose::{self, Parts};
@@ -24,6 +26,8 @@ pub(crate) struct WorkerCommand {
     metrics: MetricsArgs,
     #[command(flatten)]
     providers: ProvidersArgs,
+    #[command(flatten)]
+    webhooks: WebhooksArgs,
     #[command(flatten)]
     redis: RedisArgs,
     #[command(flatten)]
@@ -49,7 +53,7 @@ pub(crate) async fn run(args: &WorkerCommand) -> Outcome {
     if let Some(address) = metrics {
         compose::start_metrics(&mut process, &parts, address, false).await?;
     }
-    parts.start_worker(&mut process, &worker, providers.timeout);
+    parts.start_worker(&mut process, &worker, args.webhooks, providers.timeout);
     process
         .run(|| Ok(output::line(format!("Working as {}", parts.name))?))
         .await?;

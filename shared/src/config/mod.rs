@@ -19,6 +19,7 @@ mod reference;
 mod retention;
 mod secret;
 mod values;
+mod webhooks;
 mod worker;
 
 use std::ffi::OsString;
@@ -37,6 +38,7 @@ pub use reference::reference;
 pub use retention::{Retention, RetentionArgs};
 pub use secret::{SECRETS, SecretVariable};
 pub use values::{Origin, redact_url};
+pub use webhooks::WebhooksArgs;
 pub use worker::{WorkerArgs, WorkerSettings};
 
 /// Where variables are looked up: the process's environment, or a test's map.

@@ -1,4 +1,4 @@
-//! Sealing of values and tokens, fingerprints, API tokens.
+//! Sealing of values and tokens, fingerprints, API tokens, signatures of webhooks.
 //!
 //! Nothing here does IO or keeps state besides keys; randomness comes from
 //! [`Ambient`](crate::ambient::Ambient).
@@ -6,6 +6,7 @@
 pub mod fingerprint;
 pub mod ring;
 pub mod tokens;
+pub mod webhooks;
 
 pub use fingerprint::FingerprintKey;
 pub use ring::{Aad, CryptoError, KeyRing, Sealed};

@@ -97,6 +97,11 @@ impl Aad {
         Self::new(&[b"connections", b"token", connection.as_bytes()])
     }
 
+    /// For a webhook's secret: the one in use, and the one before, which was.
+    pub fn webhook_secret(webhook: Uuid) -> Self {
+        Self::new(&[b"webhooks", b"secret", webhook.as_bytes()])
+    }
+
     /// For a setting of the installation.
     pub fn setting(name: &str) -> Self {
         Self::new(&[b"settings", name.as_bytes()])

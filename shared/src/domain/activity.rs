@@ -56,6 +56,8 @@ words! {
         JobsPaused = "jobs_paused",
         /// They go on.
         JobsResumed = "jobs_resumed",
+        /// A webhook was made, changed, disabled or removed.
+        WebhookChanged = "webhook_changed",
         /// An API key was made.
         ApiKeyCreated = "api_key_created",
         /// An API key was revoked.

@@ -19,6 +19,9 @@ words! {
         Diff = "diff",
         /// Counts what is on either side.
         Status = "status",
+        /// Tells a webhook of an event. Of no environment and of no connection, whose ids are nil, so
+        /// that nothing that is done to those reaches it; its request is empty.
+        Webhook = "webhook",
     }
 }
 
@@ -106,6 +109,10 @@ words! {
         AuthorityGone = "authority-gone",
         /// Somebody cancelled it.
         Cancelled = "cancelled",
+        /// The address that was given must not be called.
+        TargetRefused = "target-refused",
+        /// The receiver did not take it.
+        Undelivered = "undelivered",
         /// It was not done within its time.
         Deadline = "deadline",
         /// It stopped its worker again and again.

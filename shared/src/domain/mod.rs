@@ -11,6 +11,7 @@ pub mod names;
 pub mod report;
 pub mod upkeep;
 pub mod vault;
+pub mod webhook;
 
 /// Implements `as_str`, `FromStr`, `Display` and a serde form for an enum that is a word in SQL,
 /// JSON and metrics alike.

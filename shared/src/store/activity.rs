@@ -74,12 +74,16 @@ impl Tx {
     }
 
     /// Adds an entry that a job makes: the names that it bears are those of its user and its vault.
-    pub async fn insert_job_activity(&mut self, activity: &Activity) -> Result<(), StoreError> {
-        changed!(self, |conn| sqlx::query(
+    /// Tells whether the vault has a webhook that may want to hear of it, which the statement looks up
+    /// on its way, so that vaults without one pay nothing for those with.
+    pub async fn insert_job_activity(&mut self, activity: &Activity) -> Result<bool, StoreError> {
+        let listens: Option<bool> = on!(self, |conn| sqlx::query_scalar(
             "INSERT INTO activity (id, at, action, user_id, username, vault_id, repo_full_name,
                  platform, metadata)
              SELECT $1, $2, $3, u.id, u.username, $5, v.repo_owner || '/' || v.repo_name, $6, $7
-             FROM users u LEFT JOIN vaults v ON v.id = $5 WHERE u.id = $4"
+             FROM users u LEFT JOIN vaults v ON v.id = $5 WHERE u.id = $4
+             RETURNING EXISTS (SELECT 1 FROM webhooks w
+                 WHERE w.vault_id = activity.vault_id AND w.disabled_at IS NULL)"
         )
         .bind(activity.id)
         .bind(activity.at)
@@ -88,8 +92,8 @@ impl Tx {
         .bind(activity.vault_id)
         .bind(activity.platform.as_str())
         .bind(Json(&activity.metadata))
-        .execute(conn))?;
-        Ok(())
+        .fetch_optional(conn))?;
+        Ok(listens.unwrap_or_default())
     }
 
     /// A user's own entries and those of the vaults the user is a member of, newest first, and how

@@ -191,20 +191,20 @@ impl Tx {
     }
 
     /// Notes that the provider no longer accepts the credential. For the engine; a connection that
-    /// is gone meanwhile is no error.
+    /// is gone meanwhile is no error. False when that was known.
     pub async fn mark_needs_reconnect(
         &mut self,
         id: Uuid,
         at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        changed!(self, |conn| sqlx::query(
-            "UPDATE connections SET status = $2, updated_at = $3 WHERE id = $1"
+    ) -> Result<bool, StoreError> {
+        let rows = changed!(self, |conn| sqlx::query(
+            "UPDATE connections SET status = $2, updated_at = $3 WHERE id = $1 AND status <> $2"
         )
         .bind(id)
         .bind(ConnectionStatus::NeedsReconnect.as_str())
         .bind(at)
         .execute(conn))?;
-        Ok(())
+        Ok(rows == 1)
     }
 
     /// The user's connection with that account, kept from changing until the end of the unit of work.

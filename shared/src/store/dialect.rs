@@ -7,6 +7,9 @@ pub(super) struct Dialect {
     pub(super) for_update: &'static str,
     /// The same, leaving out what others have locked.
     pub(super) skip_locked: &'static str,
+    /// Ends a SELECT from `webhooks w` whose rows are not to be deleted until the end of the
+    /// transaction.
+    pub(super) keep_webhooks: &'static str,
     /// Saves the fingerprints in the JSON list `$5`, if their environment is there. A thousand rows are one parameter, so that the
     /// statement is prepared once and not parsed with thousands of them.
     pub(super) put_fingerprints: &'static str,
@@ -29,6 +32,7 @@ pub(super) struct Dialect {
 pub(super) const POSTGRES: Dialect = Dialect {
     for_update: "FOR NO KEY UPDATE",
     skip_locked: "FOR NO KEY UPDATE SKIP LOCKED",
+    keep_webhooks: "FOR KEY SHARE OF w",
     put_fingerprints: "INSERT INTO fingerprints (vault_id, environment_id, project_key, slot, key,
              remote_id, stamp, mac, updated_at)
          SELECT $1, e.id, $3, $4, r.key, r.remote_id, r.stamp, decode(r.mac, 'hex'), $6
@@ -72,6 +76,7 @@ pub(super) const POSTGRES: Dialect = Dialect {
 pub(super) const SQLITE: Dialect = Dialect {
     for_update: "",
     skip_locked: "",
+    keep_webhooks: "",
     put_fingerprints: "INSERT INTO fingerprints (vault_id, environment_id, project_key, slot, key,
              remote_id, stamp, mac, updated_at)
          SELECT $1, e.id, $3, $4, r.value ->> 'key', r.value ->> 'remote_id', r.value ->> 'stamp',

@@ -32,6 +32,7 @@ pub mod splits;
 mod tx;
 pub mod users;
 pub mod vaults;
+pub mod webhooks;
 
 /// Rows in one statement of a bulk write: few statements for a thousand rows, and far below the
 /// number of parameters that either database takes.

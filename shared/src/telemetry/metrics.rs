@@ -80,6 +80,7 @@ pub const ALL: &[Metric] = metrics! {
     Gauge keyway_links_oldest_due_seconds [] "For how long the link has been due that is next to be looked at";
     Counter keyway_lease_takeovers_total [] "Jobs taken back from workers that let their lease run out";
     Counter keyway_lease_losses_total [] "Runs that found their lease gone, and what was remembered of the project dropped";
+    Counter keyway_webhook_attempts_total [outcome] "Attempts to tell webhooks: delivered, answered (with a refusal), refused (by us) or no_answer";
     Gauge keyway_redis_up [] "Whether Redis answered last: 1 or 0; only with Redis";
     Counter provider_calls_total [provider, family, outcome, status] "Calls to providers; `status` is that of HTTP, or `none` without an answer";
     Histogram provider_call_duration_seconds [provider, family] "How long they took";
@@ -131,6 +132,9 @@ pub(super) fn begin_at_zero() {
     counter!("keyway_lease_takeovers_total").increment(0);
     counter!("keyway_lease_losses_total").increment(0);
     counter!("keyway_link_runs_total").increment(0);
+    for outcome in ["delivered", "answered", "refused", "no_answer"] {
+        counter!("keyway_webhook_attempts_total", "outcome" => outcome).increment(0);
+    }
     for class in JobClass::ALL {
         counter!("keyway_jobs_swept_total", "class" => class.as_str()).increment(0);
     }

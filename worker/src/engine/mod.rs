@@ -2,27 +2,31 @@
 
 pub(crate) mod gatekeeper;
 pub(crate) mod guard;
+mod redelivery;
 pub(crate) mod retry;
 mod settle;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::SecondsFormat;
 use futures::FutureExt;
 use keyway_shared::domain::job::{ErrorCode, Job};
+use keyway_shared::guarded::{CallError, GuardedClient};
 use keyway_shared::lifecycle::Lifecycle;
 use keyway_shared::providers::ProviderError;
 use keyway_shared::queue::{Queue, Waiter};
 use keyway_shared::store::{Claim, Renewal, Store, StoreError};
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::jobs::{self, Learnt};
 use crate::{WorkerContext, WorkerOptions};
 use guard::{Guard, Stop};
+pub(crate) use redelivery::Undelivered;
 
 /// Takeovers from dead processes, without progress in between, after which a job is not run again.
 const POISON: i64 = 3;
@@ -44,8 +48,10 @@ pub(crate) enum Failure {
     Provider(ProviderError),
     /// The job itself cannot be done: it ends here, and this is why.
     Ended(ErrorCode, String),
-    /// Another job has the project.
+    /// Another job has the project, or there is no room for one more delivery right now.
     Busy,
+    /// A webhook did not take what it was sent.
+    Undelivered(Undelivered),
     /// Our own side said stop.
     Stopped(Stop),
     /// The database is away.
@@ -68,11 +74,30 @@ impl From<StoreError> for Failure {
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) context: WorkerContext,
+    /// Calls webhooks; made when there is the first to call.
+    outward: OnceLock<GuardedClient>,
+    /// Room for deliveries: receivers that are slow must not hold up the other background jobs.
+    pub(crate) deliveries: Semaphore,
 }
 
 impl Engine {
-    pub(crate) const fn new(context: WorkerContext) -> Self {
-        Self { context }
+    pub(crate) fn new(context: WorkerContext) -> Self {
+        let deliveries = Semaphore::new((context.options.concurrency / 8).max(1));
+        Self {
+            context,
+            outward: OnceLock::new(),
+            deliveries,
+        }
+    }
+
+    /// The client for addresses that users gave.
+    pub(crate) fn outward(&self) -> Result<&GuardedClient, CallError> {
+        if let Some(client) = self.outward.get() {
+            return Ok(client);
+        }
+        let options = self.options();
+        let client = GuardedClient::new(options.webhooks_allow_private, options.provider_timeout)?;
+        Ok(self.outward.get_or_init(|| client))
     }
 
     pub(crate) fn name(&self) -> &str {

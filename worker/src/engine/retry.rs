@@ -56,7 +56,12 @@ impl RetryPolicy {
     #[must_use]
     pub const fn of(self, kind: JobKind) -> Self {
         match kind {
-            JobKind::Sync | JobKind::Preview | JobKind::Diff | JobKind::Status => self,
+            // A receiver that does not take a delivery has pauses of its own: see `redelivery`.
+            JobKind::Sync
+            | JobKind::Preview
+            | JobKind::Diff
+            | JobKind::Status
+            | JobKind::Webhook => self,
         }
     }
 

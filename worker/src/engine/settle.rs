@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::guard::Stop;
 use super::retry::Decision;
-use super::{Engine, Failure, Outcome};
+use super::{Engine, Failure, Outcome, Undelivered};
 use crate::jobs::{Finished, Learnt};
 
 /// Tries of a settle that fails because the database is away. Between them the lease runs on; when
@@ -37,6 +37,8 @@ struct Written {
     at: DateTime<Utc>,
     /// The project's next job, which is free to go.
     next: Option<(Uuid, JobClass)>,
+    /// Deliveries that tell of it.
+    told: Vec<Uuid>,
 }
 
 impl Engine {
@@ -121,6 +123,9 @@ impl Engine {
                 let message = "The job was cancelled.".to_owned();
                 return Entry::End(Box::new(Finished::cancelled(job, message, learnt)));
             }
+            Failure::Undelivered(undelivered) => {
+                return self.redeliver(job, undelivered, now, learnt);
+            }
             Failure::Ended(code, message) => {
                 return Entry::End(Box::new(Finished::failed(job, code, message, learnt)));
             }
@@ -130,6 +135,10 @@ impl Engine {
                 let message = "The job failed for a reason of ours.".to_owned();
                 let code = ErrorCode::Internal;
                 return Entry::End(Box::new(Finished::failed(job, code, message, learnt)));
+            }
+            // Not the receiver's fault, and so none of the attempts that it has.
+            Failure::Store(_) if job.kind == JobKind::Webhook => {
+                return queued("the database was away", now + LOOK_AGAIN);
             }
             // The database is away: try again as with a provider that is.
             Failure::Store(_) => ProviderError::Unavailable,
@@ -165,6 +174,35 @@ impl Engine {
             code: Some(error.code()),
             counts,
             waited_ms: if counts { 0 } else { pause.as_millis() as i64 },
+        }
+    }
+
+    /// What happens to a delivery that was not taken.
+    fn redeliver(
+        &self,
+        job: &Job,
+        undelivered: Undelivered,
+        now: DateTime<Utc>,
+        learnt: &Learnt,
+    ) -> Entry {
+        let jitter = self.context.ambient.fraction();
+        let Some(pause) = undelivered.pause(job.attempt, jitter) else {
+            let Undelivered { code, message, .. } = undelivered;
+            return Entry::End(Box::new(Finished::failed(job, code, message, learnt)));
+        };
+        let due_at = now + pause;
+        let code = undelivered.code;
+        metrics::counter!("keyway_job_retries_total",
+            "kind" => job.kind.as_str(), "reason" => code.as_str())
+        .increment(1);
+        tracing::info!(reason = code.as_str(), until = %due_at, "the delivery waits");
+        Entry::Back {
+            state: JobState::Waiting,
+            due_at,
+            reason: "the webhook did not take it".to_owned(),
+            code: Some(code),
+            counts: true,
+            waited_ms: 0,
         }
     }
 
@@ -222,12 +260,11 @@ impl Engine {
         if !held {
             return Ok(None);
         }
-        learnt.write(&mut tx, job, now).await?;
+        let mut told = learnt.write(&mut tx, job, now).await?;
         match entry {
             Entry::End(finished) => {
-                finished
-                    .write(&mut tx, job, self.context.ambient.new_id(), now)
-                    .await?;
+                let activity = self.context.ambient.new_id();
+                told.extend(finished.write(&mut tx, job, activity, now).await?);
             }
             Entry::Back { .. } => learnt.keep_done(&mut tx, job).await?,
         }
@@ -237,7 +274,11 @@ impl Engine {
             None => None,
         };
         tx.commit().await?;
-        Ok(Some(Written { at: now, next }))
+        Ok(Some(Written {
+            at: now,
+            next,
+            told,
+        }))
     }
 
     /// The one write of a worker whose lease is gone: a call of ours may have landed after the next
@@ -281,6 +322,9 @@ impl Engine {
         self.queue().announce(job.id).await;
         if let Some((id, class)) = written.next {
             self.queue().ring(id, class).await;
+        }
+        for delivery in &written.told {
+            self.queue().ring(*delivery, JobClass::Background).await;
         }
     }
 

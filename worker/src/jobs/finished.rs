@@ -8,6 +8,7 @@ use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobKind, JobState};
 use keyway_shared::domain::report::{
     DiffReport, KeyOutcome, PreviewReport, StatusReport, SyncReport, SyncStatus,
 };
+use keyway_shared::domain::webhook::Event;
 use keyway_shared::providers::ProviderError;
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{StoreError, StoredPlan, Tx};
@@ -181,14 +182,15 @@ impl Finished {
         report
     }
 
-    /// What belongs into the transaction that settles the job.
+    /// What belongs into the transaction that settles the job. Gives the deliveries that its end is
+    /// told with.
     pub(crate) async fn write(
         &self,
         tx: &mut Tx,
         job: &Job,
         activity_id: Uuid,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Uuid>, StoreError> {
         let (vault, environment) = (job.vault_id, job.environment_id);
         let (by, until) = (Some(job.user_id), now + TimeDelta::days(TRASH_DAYS));
         if !self.vault.values.is_empty() {
@@ -262,23 +264,32 @@ impl Finished {
             })
             .await?;
         }
-        // An automatic sync that found nothing to do is not worth an entry.
+        // An automatic sync that found nothing to do is not worth an entry, nor the telling.
         let idle = job.class == JobClass::Background
             && self.state == JobState::Succeeded
             && !self.redeploy;
-        if job.kind == JobKind::Sync && !idle {
-            self.write_activity(tx, job, activity_id, now).await?;
+        let mut told = Vec::new();
+        if job.kind == JobKind::Sync
+            && !idle
+            && self.write_activity(tx, job, activity_id, now).await?
+        {
+            let report = self.report(job, 0);
+            if let Some(event) = Event::sync_ended(job, self.state, &self.outcomes, &report) {
+                told = tx.publish(vault, &event).await?;
+            }
         }
-        self.end_link_run(tx, job, now).await
+        told.extend(self.end_link_run(tx, job, now).await?);
+        Ok(told)
     }
 
+    /// Notes that the sync ended. Tells whether somebody may want to hear of it.
     async fn write_activity(
         &self,
         tx: &mut Tx,
         job: &Job,
         id: Uuid,
         at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let report = self.report(job, 0);
         tx.insert_job_activity(&Activity {
             id,
@@ -305,6 +316,22 @@ impl Finished {
             }),
         })
         .await
+    }
+}
+
+/// Tells the webhooks of a job that ended without a run of its own, past its time. Gives the deliveries.
+pub(crate) async fn tell_overdue(tx: &mut Tx, id: Uuid) -> Result<Vec<Uuid>, StoreError> {
+    let Some(job) = tx.job_snapshot(id).await? else {
+        return Ok(Vec::new());
+    };
+    if job.kind != JobKind::Sync {
+        return Ok(Vec::new());
+    }
+    let why = job.error_code.zip(job.error.clone());
+    let report = SyncReport::new(job.id, &[], why.as_ref());
+    match Event::sync_ended(&job, job.state, &[], &report) {
+        Some(event) => tx.publish(job.vault_id, &event).await,
+        None => Ok(Vec::new()),
     }
 }
 

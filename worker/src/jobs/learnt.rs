@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::Job;
 use keyway_shared::domain::report::KeyOutcome;
+use keyway_shared::domain::webhook::Attempt;
 use keyway_shared::store::{StoreError, Tx};
 use keyway_shared::sync::remote::Fingerprint;
+use uuid::Uuid;
 
 /// The place that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub(crate) struct Learnt {
     pub(crate) done: Vec<KeyOutcome>,
     /// The provider no longer accepts the credential.
     pub(crate) credential_dead: bool,
+    /// How a webhook took what it was sent.
+    pub(crate) attempt: Option<Attempt>,
     /// Something was changed at the provider.
     pub(crate) wrote: bool,
 }
@@ -65,20 +69,26 @@ impl Learnt {
             .await
     }
 
+    /// Gives the deliveries that this is told with.
     pub(crate) async fn write(
         &self,
         tx: &mut Tx,
         job: &Job,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        if self.credential_dead {
-            tx.mark_needs_reconnect(job.connection_id, now).await?;
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let mut told = Vec::new();
+        if let Some(attempt) = self.attempt {
+            tx.record_attempt(job.id, attempt).await?;
+        }
+        if self.credential_dead && tx.mark_needs_reconnect(job.connection_id, now).await? {
+            let vault = Some(job.vault_id);
+            told = tx.publish_needs_reconnect(job.connection_id, vault).await?;
         }
         let Some(Place {
             project_key, slot, ..
         }) = &self.place
         else {
-            return Ok(());
+            return Ok(told);
         };
         let (vault, environment) = (job.vault_id, job.environment_id);
         let list = |keys: &BTreeSet<String>| keys.iter().cloned().collect::<Vec<_>>();
@@ -102,6 +112,6 @@ impl Learnt {
             tx.unmark_written(environment, project_key, slot, &keys)
                 .await?;
         }
-        Ok(())
+        Ok(told)
     }
 }

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use keyway_shared::domain::job::{Job, JobClass};
 use keyway_shared::domain::report::PreviewReport;
 use keyway_shared::domain::upkeep::{Ending, LastRun};
+use keyway_shared::domain::webhook::Event;
 use keyway_shared::store::{StoreError, Tx};
+use uuid::Uuid;
 
 use super::Finished;
 use super::finished::Answer;
@@ -16,9 +18,9 @@ impl Finished {
         tx: &mut Tx,
         job: &Job,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Uuid>, StoreError> {
         let Some(link) = job.request.link_id else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let drift = match &self.answer {
             Answer::Preview(report) => Some(drifted(report)),
@@ -37,7 +39,13 @@ impl Finished {
             verified: job.request.verify,
             drift,
         };
-        tx.end_link_run(link, &job.request, ending).await
+        match tx.end_link_run(link, &job.request, ending).await? {
+            Some(keys) => {
+                let event = Event::drift_detected(job, &keys);
+                tx.publish(job.vault_id, &event).await
+            }
+            None => Ok(Vec::new()),
+        }
     }
 }
 

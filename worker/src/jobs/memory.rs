@@ -72,7 +72,7 @@ impl Run<'_> {
         let (environment, key, slot) = (job.environment_id, &place.project_key, &place.slot);
         let (is_written, recalled_at) = match job.kind {
             JobKind::Sync => (false, job.created_at),
-            JobKind::Preview | JobKind::Diff | JobKind::Status => {
+            JobKind::Preview | JobKind::Diff | JobKind::Status | JobKind::Webhook => {
                 let now = tx.now().await?;
                 (tx.is_project_written(key).await?, now)
             }
@@ -92,7 +92,7 @@ impl Run<'_> {
         };
         let synced = match job.kind {
             JobKind::Status => tx.last_sync(environment, key, slot, None).await?,
-            JobKind::Sync | JobKind::Preview | JobKind::Diff => None,
+            JobKind::Sync | JobKind::Preview | JobKind::Diff | JobKind::Webhook => None,
         };
         let saved = match job.request.plan_id {
             None => None,

@@ -1,5 +1,6 @@
 //! What the jobs do. Each run looks at both sides anew: what an earlier run saw is not the state.
 
+mod deliver;
 mod finished;
 mod journal;
 mod learnt;
@@ -24,7 +25,7 @@ use uuid::Uuid;
 use crate::engine::gatekeeper::Gatekeeper;
 use crate::engine::guard::{Guard, Stop};
 use crate::engine::{Engine, Failure, Outcome};
-pub(crate) use finished::Finished;
+pub(crate) use finished::{Finished, tell_overdue};
 pub(crate) use learnt::Learnt;
 
 /// One run of a job.
@@ -70,6 +71,7 @@ impl<'a> Run<'a> {
             (JobKind::Preview, _) => self.preview().await,
             (JobKind::Diff, _) => self.diff().await,
             (JobKind::Status, _) => self.status().await,
+            (JobKind::Webhook, _) => self.deliver().await,
         };
         match done {
             Ok(finished) => Outcome::Done(Box::new(finished)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
     ApiSettings, DataFolder, Database, DatabaseUrl, Origin, ProvidersSettings, Retention,
-    VercelSettings, WorkerSettings,
+    VercelSettings, WebhooksArgs, WorkerSettings,
 };
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::secret::Secret;
@@ -70,13 +70,14 @@ impl World {
             redirect_origins: Vec::new(),
             cors_origins: Vec::new(),
         };
-        let bound = parts.start_api(&mut process, listener, &api, true)?;
+        let webhooks = WebhooksArgs::default();
+        let bound = parts.start_api(&mut process, listener, &api, webhooks, true)?;
         let worker = WorkerSettings {
             concurrency: 8,
             lease: Duration::from_secs(30),
             retention: Retention::default(),
         };
-        parts.start_worker(&mut process, &worker, providers.timeout);
+        parts.start_worker(&mut process, &worker, webhooks, providers.timeout);
         Ok(Self {
             process,
             vercel,

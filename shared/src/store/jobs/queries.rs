@@ -78,7 +78,9 @@ macro_rules! narrow {
         $query.push(
             " OR jobs.vault_id IN (SELECT m.vault_id FROM vault_members m WHERE m.user_id = ",
         );
-        $query.push_bind($user_id).push("))");
+        $query
+            .push_bind($user_id)
+            .push(")) AND jobs.kind <> 'webhook'");
         if let Some(vault_id) = $filter.vault_id {
             $query.push(" AND jobs.vault_id = ").push_bind(vault_id);
         }
@@ -97,7 +99,8 @@ macro_rules! narrow {
 }
 
 impl Tx {
-    /// A job that the user asked for or whose vault the user is a member of.
+    /// A job that the user asked for or whose vault the user is a member of. Deliveries to webhooks are
+    /// seen with their webhook only.
     pub async fn find_job(
         &mut self,
         user_id: Uuid,
@@ -108,7 +111,8 @@ impl Tx {
             columns!(),
             view_columns!(),
             " FROM jobs JOIN vaults v ON v.id = jobs.vault_id
-             WHERE jobs.id = $2 AND (jobs.user_id = $1 OR jobs.vault_id IN
+             WHERE jobs.id = $2 AND jobs.kind <> 'webhook'
+                 AND (jobs.user_id = $1 OR jobs.vault_id IN
                  (SELECT m.vault_id FROM vault_members m WHERE m.user_id = $1))"
         ))
         .bind(user_id)

@@ -145,13 +145,14 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes how a run of a link ended, and when the next one is. A link that is gone is no error.
+    /// Notes how a run of a link ended, and when the next one is. A link that is gone is no error. Gives
+    /// the keys that have drifted, where they are others than those that were known.
     pub async fn end_link_run(
         &mut self,
         id: Uuid,
         request: &SyncRequest,
         mut ending: Ending,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Vec<String>>, StoreError> {
         let sql = format!(
             concat!(select_links!(), "WHERE l.id = $1 {lock}"),
             lock = self.dialect().lock_link
@@ -160,9 +161,10 @@ impl Tx {
             .bind(id)
             .fetch_optional(conn))?;
         let Some(row) = row else {
-            return Ok(());
+            return Ok(None);
         };
         let mut link = Link::try_from(row)?;
+        let known = link.upkeep.drifted_keys.clone();
         // What it did may be less than the link asks for, or something else by now.
         ending.synced = ending.synced.filter(|_| link.is_request(request));
         // After the link was locked: a change that does not show itself here finds the link as it is
@@ -173,7 +175,9 @@ impl Tx {
         .bind(link.environment_id)
         .fetch_one(conn))?;
         link.upkeep.end(&link.auto_sync, link.id, ending, revision);
-        self.save_upkeep(id, &link.upkeep).await
+        self.save_upkeep(id, &link.upkeep).await?;
+        let drifted = link.upkeep.drifted_keys;
+        Ok(Some(drifted).filter(|keys| !keys.is_empty() && *keys != known))
     }
 
     /// A project may have been written to by a worker that had lost its lease: its links that sync by
