@@ -178,7 +178,11 @@ fn answers_with_secrets_are_known() {
             }
         }
     }
-    assert_eq!(found, ["create_api_key"], "each must answer with ShownOnce");
+    assert_eq!(
+        found,
+        ["create_api_key", "create_webhook", "rotate_webhook_secret"],
+        "each must answer with ShownOnce"
+    );
 }
 
 /// The names of all properties of a schema, through its references.
