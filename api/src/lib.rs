@@ -6,6 +6,7 @@
 
 mod activity;
 mod api_keys;
+mod auth;
 mod bulk;
 pub mod context;
 pub mod envelope;

@@ -14,7 +14,7 @@ use crate::idempotency::once;
 use crate::middleware::{Observed, Operations, cors, observe, on_panic};
 use crate::state::ApiState;
 use crate::{
-    activity, api_keys, bulk, environments, integrations, jobs, members, operations, pauses,
+    activity, api_keys, auth, bulk, environments, integrations, jobs, members, operations, pauses,
     schema, secrets, users, vaults, webhooks,
 };
 
@@ -23,6 +23,7 @@ fn table() -> OpenApiRouter<ApiState> {
         .merge(vault_routes())
         .merge(secret_routes())
         .merge(account_routes())
+        .merge(auth::routes())
         .merge(integrations::routes())
         .merge(jobs::routes())
         .merge(webhooks::routes())
@@ -130,6 +131,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(|| async { ApiError::NotFound("There is nothing at this path".into()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(from_fn_with_state(state.clone(), once))
+        .layer(from_fn_with_state(state.clone(), auth::cookies::tidy))
         .layer(DefaultBodyLimit::max(state.options.max_body))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(cors(&state.options.cors_origins))

@@ -22,11 +22,11 @@ const BEARER: &str = "bearer";
 /// Name, status and meaning of the shared error answers.
 const ERRORS: &[(&str, &str, &str)] = &[
     ("BadRequest", "400", "The request is not well formed."),
-    ("Unauthorized", "401", "No valid API key was sent."),
+    ("Unauthorized", "401", "No valid token was sent."),
     (
         "Forbidden",
         "403",
-        "The key lacks a scope, or the user's role in the vault is not enough.",
+        "The API key lacks a scope, or the user's role in the vault is not enough.",
     ),
     ("NotFound", "404", "There is none, or it is not yours."),
     ("Conflict", "409", "Something else stands against it."),
@@ -62,10 +62,11 @@ pub(crate) fn base() -> OpenApi {
         SecurityScheme::Http(
             Http::builder()
                 .scheme(HttpAuthScheme::Bearer)
-                .bearer_format("API key")
+                .bearer_format("API key or session")
                 .description(Some(
-                    "An API key: `kw_live_…` or `kw_test_…`. Keys carry scopes: `read:secrets`, \
-                     `write:secrets`, `delete:secrets`, `admin:api-keys`.",
+                    "An API key, `kw_live_…` or `kw_test_…`, or the token of a session. Keys carry \
+                     scopes: `read:secrets`, `write:secrets`, `delete:secrets`, `admin:api-keys`; a \
+                     session may do what its user may.",
                 ))
                 .build(),
         ),
@@ -196,7 +197,7 @@ macro_rules! groups {
 groups! {
     /// Any operation, even an open one.
     Open: "500", "503";
-    /// An operation for callers with an API key.
+    /// An operation for callers with a token.
     Guarded: "401", "403", "500", "503";
     /// The request is not possible as it stands.
     Malformed: "400";

@@ -19,6 +19,7 @@ fn entry(world: &World, user: &User, vault: Option<Uuid>) -> Activity {
         platform: Platform::Cli,
         ip: Some("192.0.2.1".to_owned()),
         api_key_id: None,
+        session_id: None,
         request_id: Some("req_1".to_owned()),
         metadata: serde_json::json!({"created": 3}),
     }

@@ -101,6 +101,7 @@ pub(crate) async fn activity_goes_by_age(world: &World) {
             platform: Platform::Cli,
             ip: None,
             api_key_id: None,
+            session_id: None,
             request_id: None,
             metadata: serde_json::json!({}),
         })

@@ -165,6 +165,7 @@ pub(crate) async fn an_entry_of_a_job_tells_whether_anybody_listens(world: &Worl
         platform: Platform::Api,
         ip: None,
         api_key_id: None,
+        session_id: None,
         request_id: None,
         metadata: serde_json::json!({}),
     };

@@ -12,6 +12,7 @@ mod metrics;
 mod openapi;
 mod operations;
 mod secrets;
+mod sessions;
 mod tenancy;
 mod trash;
 mod vaults;

@@ -9,8 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyway_api::{ApiOptions, ApiState};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::clock::{Clock, ManualClock, SystemClock};
-use keyway_shared::crypto::tokens::new_api_key;
-use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope, User};
+use keyway_shared::crypto::tokens::{hash_token, new_api_key, new_session_token};
+use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope, User, UserSession};
+use keyway_shared::domain::activity::Platform;
 use keyway_shared::entropy::SystemEntropy;
 use keyway_shared::lifecycle::Lifecycle;
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
@@ -268,6 +269,28 @@ impl TestApp {
             key,
             token: new.token.expose().to_owned(),
         }
+    }
+
+    /// Adds a session of a user, of a week as all are, with its token.
+    pub async fn session(&self, user: &User) -> (UserSession, String) {
+        let token = new_session_token(&self.ambient);
+        let now = self.ambient.now();
+        let session = UserSession {
+            id: self.ambient.new_id(),
+            user_id: user.id,
+            platform: Platform::Cli,
+            ip: None,
+            last_used_at: None,
+            created_at: now,
+            expires_at: now + TimeDelta::days(7),
+        };
+        let mut tx = self.store.begin().await.expect("begins");
+        let hash = hash_token(token.expose());
+        tx.insert_session(&session, &hash)
+            .await
+            .expect("a new session");
+        tx.commit().await.expect("commits");
+        (session, token.expose().to_owned())
     }
 
     /// Adds a user with all scopes, and gives a client that calls as that user.

@@ -27,6 +27,7 @@ pub(crate) async fn prune(engine: &Engine) -> Result<(), StoreError> {
         (Kept::Plans, retention.plans),
         (Kept::Answers, Duration::ZERO),
         (Kept::ClosedGates, GATES),
+        (Kept::Sessions, Duration::ZERO),
         (Kept::Trash, Duration::ZERO),
     ] {
         let before = now - time;

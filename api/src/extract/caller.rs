@@ -1,33 +1,31 @@
-//! Who calls, and what the key that was sent may be used for.
+//! Who calls, and what the credential that was sent may be used for.
 
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use chrono::{DateTime, TimeDelta, Utc};
-use keyway_shared::crypto::tokens::{hash_token, is_api_key_format};
-use keyway_shared::domain::account::{ApiKey, Scope, User};
+use chrono::{DateTime, Utc};
+use keyway_shared::domain::account::{Scope, User};
 use keyway_shared::domain::activity::{Action, Activity, Platform};
 use keyway_shared::domain::vault::Vault;
 use keyway_shared::store::Tx;
 use uuid::Uuid;
 
+use super::Credential;
+use crate::auth::cookies;
 use crate::context::request_id;
 use crate::error::ApiError;
 use crate::idempotency::rests_on_scopes;
 use crate::state::ApiState;
 
-/// How often a key's last use is written down.
-const TOUCH_EVERY: TimeDelta = TimeDelta::seconds(60);
-
-/// The user behind an API key.
+/// The user behind a credential.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The user.
     pub user: User,
-    /// The key that was sent.
-    pub key: ApiKey,
+    /// What was sent to show that.
+    pub credential: Credential,
     /// What kind of client it is, by what it says of itself.
     pub platform: Platform,
     /// Where the connection came from.
@@ -42,9 +40,17 @@ impl FromRequestParts<ApiState> for Caller {
         if let Some(caller) = parts.extensions.get::<Self>() {
             return Ok(caller.clone());
         }
-        let token =
-            bearer(&parts.headers).ok_or(ApiError::Unauthorized("Authentication required"))?;
-        Self::from_token(parts, state, token).await
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            let token =
+                bearer(&parts.headers).ok_or(ApiError::Unauthorized("Authentication required"))?;
+            return Self::from_token(parts, state, token).await;
+        }
+        let token = cookies::session(&parts.headers)
+            .ok_or(ApiError::Unauthorized("Authentication required"))?;
+        // A browser sends the cookie along with whatever any page makes it send.
+        cookies::check_origin(&state.options, &parts.method, &parts.headers)?;
+        let (credential, user) = Credential::of_session(state, token).await?;
+        Ok(Self::new(parts, credential, user))
     }
 }
 
@@ -63,52 +69,36 @@ impl Caller {
         state: &ApiState,
         token: &str,
     ) -> Result<Self, ApiError> {
-        if !token.starts_with("kw_") {
-            return Err(ApiError::Unauthorized("Invalid or expired token"));
-        }
-        if !is_api_key_format(token) {
-            return Err(ApiError::Unauthorized("Invalid API key format"));
-        }
-        // The look-up is by the hash of the whole token: nothing compares its characters one by
-        // one, so the time taken tells nothing about them.
-        let mut tx = state.store.begin_read_statement().await?;
-        let found = tx.find_api_key_by_hash(&hash_token(token)).await?;
-        tx.commit().await?;
-        let (key, user) = found
-            .filter(|(key, _)| key.revoked_at.is_none())
-            .ok_or(ApiError::Unauthorized("Invalid or revoked API key"))?;
-        let now = state.ambient.now();
-        if !key.is_active(now) {
-            return Err(ApiError::Unauthorized("API key has expired"));
-        }
-        touch(state, &key, now).await;
-        Ok(Self {
+        let (credential, user) = Credential::of_token(state, token).await?;
+        Ok(Self::new(parts, credential, user))
+    }
+
+    fn new(parts: &Parts, credential: Credential, user: User) -> Self {
+        Self {
             user,
-            key,
+            credential,
             platform: platform(&parts.headers),
-            ip: parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|ConnectInfo(address)| address.ip().to_string()),
-        })
+            ip: address(parts),
+        }
     }
 
-    /// The key's scopes.
+    /// What the credential may be used for. What the user may do in a vault is another matter.
     pub fn scopes(&self) -> &[Scope] {
-        &self.key.scopes
+        self.credential.scopes()
     }
 
-    /// 403 unless the key bears the scope.
+    /// 403 unless the credential bears the scope.
     pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
         self.require_all(&[scope])
     }
 
-    /// 403 naming the scopes that the key lacks.
+    /// 403 naming the scopes that the credential lacks.
     pub fn require_all(&self, scopes: &[Scope]) -> Result<(), ApiError> {
+        let own = self.scopes();
         let missing: Vec<_> = scopes
             .iter()
             .copied()
-            .filter(|scope| !self.key.scopes.contains(scope))
+            .filter(|scope| !own.contains(scope))
             .collect();
         if missing.is_empty() {
             rests_on_scopes(scopes);
@@ -138,7 +128,8 @@ impl Caller {
             repo_full_name: vault.map(Vault::repo_full_name),
             platform: self.platform,
             ip: self.ip.clone(),
-            api_key_id: Some(self.key.id),
+            api_key_id: self.credential.api_key_id(),
+            session_id: self.credential.session_id(),
             request_id: Some(request_id().as_ref().to_owned()),
             metadata,
         }
@@ -159,22 +150,16 @@ impl Caller {
     }
 }
 
-/// Notes the use of a key, at most once a minute. A failure costs the note, not the request.
-async fn touch(state: &ApiState, key: &ApiKey, now: DateTime<Utc>) {
-    if key.last_used_at.is_some_and(|at| now - at < TOUCH_EVERY) {
-        return;
-    }
-    let noted = async {
-        let mut tx = state.store.begin().await?;
-        tx.touch_api_key(key.id, now).await?;
-        tx.commit().await
-    };
-    if let Err(error) = noted.await {
-        tracing::warn!(%error, key_id = %key.id, "the use of an API key was not noted");
-    }
+/// Where the connection came from.
+pub(crate) fn address(parts: &Parts) -> Option<String> {
+    parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|ConnectInfo(address)| address.ip().to_string())
 }
 
-fn platform(headers: &HeaderMap) -> Platform {
+/// What kind of client it is, by what it says of itself.
+pub(crate) fn platform(headers: &HeaderMap) -> Platform {
     let agent = headers
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok())

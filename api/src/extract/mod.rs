@@ -3,6 +3,7 @@
 pub(crate) mod body;
 mod caller;
 mod change;
+mod credential;
 pub(crate) mod field;
 mod path;
 mod query;
@@ -10,6 +11,7 @@ mod query;
 pub use body::{Json, Strict};
 pub use caller::Caller;
 pub(crate) use change::Change;
+pub use credential::Credential;
 pub use path::{Path, VaultPath};
 pub(crate) use path::{open_environment, open_vault};
 pub use query::{Page, Query, StrictQuery};

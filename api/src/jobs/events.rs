@@ -120,11 +120,10 @@ impl Feed {
     /// The job as it stands, unless the client knows that; also whether it may still see it at all:
     /// if not, nothing counts as seen.
     async fn look(&mut self) -> Result<Option<Event>, StoreError> {
-        let (user, key) = (self.caller.user.id, self.caller.key.id);
+        let user = self.caller.user.id;
         let mut tx = self.state.store.begin_read().await?;
-        let key = tx.find_api_key(user, key).await?;
-        let is_active = key.is_some_and(|key| key.is_active(self.state.ambient.now()));
-        let view = if is_active {
+        let now = self.state.ambient.now();
+        let view = if self.caller.credential.is_alive(&mut tx, now).await? {
             tx.find_job(user, self.id).await?
         } else {
             None

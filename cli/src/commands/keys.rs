@@ -144,6 +144,7 @@ fn entry(ambient: &Ambient, action: Action, user: &User, key: &ApiKey) -> Activi
         platform: Platform::Cli,
         ip: None,
         api_key_id: None,
+        session_id: None,
         request_id: None,
         metadata: json!({ "keyId": key.id, "name": key.name, "prefix": key.prefix }),
     }

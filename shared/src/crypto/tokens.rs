@@ -11,6 +11,8 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 const API_KEY_CHARS: usize = 40;
 /// How many of them are shown in lists.
 const SHOWN_CHARS: usize = 8;
+/// What the token of a session begins with.
+const SESSION_START: &str = "kws_";
 /// 256 bits.
 const TOKEN_CHARS: usize = 43;
 
@@ -46,6 +48,19 @@ pub fn is_api_key_format(text: &str) -> bool {
             .is_some_and(|random| {
                 random.len() == API_KEY_CHARS && random.bytes().all(|b| BASE62.contains(&b))
             })
+    })
+}
+
+/// A new session's token.
+pub fn new_session_token(ambient: &Ambient) -> Secret {
+    let random = random_token(ambient);
+    Secret::new(format!("{SESSION_START}{}", random.expose()))
+}
+
+/// Whether a text can be a session's token at all.
+pub fn is_session_format(text: &str) -> bool {
+    text.strip_prefix(SESSION_START).is_some_and(|random| {
+        random.len() == TOKEN_CHARS && random.bytes().all(|b| BASE62.contains(&b))
     })
 }
 
@@ -111,6 +126,16 @@ mod tests {
             format!("kw_live_{}é", "a".repeat(38)),
         ] {
             assert!(!is_api_key_format(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_no_api_key() {
+        let token = new_session_token(&Ambient::system());
+        assert!(is_session_format(token.expose()));
+        assert!(!is_api_key_format(token.expose()));
+        for text in ["kws_", "kws_short", &format!("{}x", token.expose())] {
+            assert!(!is_session_format(text), "{text}");
         }
     }
 

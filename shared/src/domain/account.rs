@@ -1,8 +1,9 @@
-//! Users and their API keys.
+//! Users, their API keys and their sessions.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::activity::Platform;
 use super::words;
 
 /// Someone who may sign in.
@@ -73,5 +74,31 @@ impl ApiKey {
     /// Whether it may be used at `now`.
     pub fn is_active(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|at| at > now)
+    }
+}
+
+/// A user who signed in, as stored: the token itself is never kept. It may do what the user may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserSession {
+    /// Identity.
+    pub id: Uuid,
+    /// Who signed in.
+    pub user_id: Uuid,
+    /// With what kind of client.
+    pub platform: Platform,
+    /// From which address.
+    pub ip: Option<String>,
+    /// Last use, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+    /// After this time it is refused.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl UserSession {
+    /// Whether it may be used at `now`. One that was revoked is not there any more.
+    pub fn is_active(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at > now
     }
 }

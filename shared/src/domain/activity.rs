@@ -62,6 +62,10 @@ words! {
         ApiKeyCreated = "api_key_created",
         /// An API key was revoked.
         ApiKeyRevoked = "api_key_revoked",
+        /// Someone signed in.
+        UserLogin = "user_login",
+        /// A session was ended before its time.
+        SessionRevoked = "session_revoked",
     }
 }
 
@@ -102,6 +106,8 @@ pub struct Activity {
     pub ip: Option<String>,
     /// With which API key.
     pub api_key_id: Option<Uuid>,
+    /// With which session.
+    pub session_id: Option<Uuid>,
     /// In which request.
     pub request_id: Option<String>,
     /// What else there is to say: names and counts.

@@ -24,6 +24,7 @@ struct ActivityRow {
     platform: String,
     ip: Option<String>,
     api_key_id: Option<Uuid>,
+    session_id: Option<Uuid>,
     request_id: Option<String>,
     metadata: Json<serde_json::Value>,
 }
@@ -43,6 +44,7 @@ impl TryFrom<ActivityRow> for Activity {
             repo_full_name: row.repo_full_name,
             ip: row.ip,
             api_key_id: row.api_key_id,
+            session_id: row.session_id,
             request_id: row.request_id,
             metadata: row.metadata.0,
         })
@@ -54,8 +56,8 @@ impl Tx {
     pub async fn insert_activity(&mut self, activity: &Activity) -> Result<(), StoreError> {
         changed!(self, |conn| sqlx::query(
             "INSERT INTO activity (id, at, action, user_id, username, vault_id, repo_full_name,
-                 platform, ip, api_key_id, request_id, metadata)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+                 platform, ip, api_key_id, session_id, request_id, metadata)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
         )
         .bind(activity.id)
         .bind(activity.at)
@@ -67,6 +69,7 @@ impl Tx {
         .bind(activity.platform.as_str())
         .bind(&activity.ip)
         .bind(activity.api_key_id)
+        .bind(activity.session_id)
         .bind(&activity.request_id)
         .bind(Json(&activity.metadata))
         .execute(conn))?;
@@ -109,7 +112,7 @@ impl Tx {
         let rows: Vec<ActivityRow> = on!(self, |conn| async {
             let mut query = QueryBuilder::new(
                 "SELECT id, at, action, user_id, username, vault_id, repo_full_name, platform, ip,
-                     api_key_id, request_id, metadata
+                     api_key_id, session_id, request_id, metadata
                  FROM activity WHERE (user_id = ",
             );
             query.push_bind(user_id).push(VISIBLE).push_bind(user_id);

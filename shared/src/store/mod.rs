@@ -27,6 +27,7 @@ pub mod processes;
 pub mod reports;
 pub mod retention;
 pub mod secrets;
+pub mod sessions;
 mod settings;
 pub mod splits;
 mod tx;

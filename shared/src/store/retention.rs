@@ -23,6 +23,8 @@ pub enum Kept {
     Answers,
     /// What providers said no to, from when they take calls again.
     ClosedGates,
+    /// Sessions, from when they expire.
+    Sessions,
     /// Secrets in the trash, from when it is to forget them.
     Trash,
 }
@@ -46,6 +48,10 @@ impl Tx {
                     .await
             }
             Kept::Activity => self.prune_by_id("activity", "at < $2", before, limit).await,
+            Kept::Sessions => {
+                self.prune_by_id("sessions", "expires_at < $2", before, limit)
+                    .await
+            }
             Kept::Plans => self.prune_plans(before, limit).await,
             Kept::Answers => self.prune_keyed(before, limit).await,
             Kept::ClosedGates => self.prune_closed_gates(before, limit).await,

@@ -302,6 +302,7 @@ impl Finished {
             platform: Platform::Api,
             ip: None,
             api_key_id: None,
+            session_id: None,
             request_id: None,
             metadata: json!({
                 "jobId": job.id,

@@ -258,6 +258,7 @@ async fn save(
         platform: Platform::Web,
         ip: None,
         api_key_id: None,
+        session_id: None,
         request_id: Some(request_id().as_ref().to_owned()),
         metadata: serde_json::json!({ "provider": started.provider, "method": AuthMethod::OAuth }),
     })

@@ -289,6 +289,7 @@ impl Tx {
             platform: Platform::Api,
             ip: None,
             api_key_id: None,
+            session_id: None,
             request_id: None,
             metadata: serde_json::json!({
                 "change": "disabled",

@@ -1,0 +1,4 @@
+//! The caller's sessions.
+
+pub(crate) mod list;
+pub(crate) mod revoke;
