@@ -57,9 +57,8 @@ pub(crate) async fn schedule(engine: &Engine) -> Result<(), StoreError> {
             metrics::counter!("keyway_link_runs_total").increment(jobs);
             tracing::debug!(links = started.links, jobs, "links that were due");
         }
-        for job in &started.jobs {
-            engine.queue().ring(*job, JobClass::Background).await;
-        }
+        let class = JobClass::Background;
+        engine.queue().ring_all(&started.jobs, class).await;
         more = started.links as i64 == BATCH;
     }
     Ok(())

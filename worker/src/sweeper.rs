@@ -17,6 +17,9 @@ use crate::pruner;
 
 /// Jobs taken over or failed in one transaction.
 const BATCH: i64 = 50;
+/// When the next look follows one that found as much as there was room for: thousands whose rings were
+/// lost must not go a handful a tick.
+const SOON: Duration = Duration::from_millis(50);
 /// Looks at what is due between two looks at leases, deadlines and heartbeats.
 const SLOW: u32 = 4;
 /// The same between two rounds of the pruner.
@@ -26,24 +29,28 @@ pub(crate) async fn run(engine: Arc<Engine>, permits: Permits, deliveries: mpsc:
     let soft = engine.lifecycle().soft.clone();
     let mut ticks = tokio::time::interval(engine.options().sweep_every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut failing = false;
+    let mut soon = tokio::time::interval(SOON);
+    soon.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut failing, mut more) = (false, false);
     let mut count = 0_u32;
     loop {
-        tokio::select! {
+        let regular = tokio::select! {
             () = soft.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+            _ = ticks.tick() => true,
+            _ = soon.tick(), if more => false,
+        };
         let swept = async {
-            if count.is_multiple_of(SLOW) {
+            if regular && count.is_multiple_of(SLOW) {
                 maintain(&engine).await?;
             }
-            if count.is_multiple_of(SLOWEST) {
+            if regular && count.is_multiple_of(SLOWEST) {
                 pruner::prune(&engine).await?;
             }
             hand_out(&engine, &permits, &deliveries).await
         };
         match swept.await {
-            Ok(()) => {
+            Ok(full) => {
+                more = full;
                 if failing {
                     tracing::info!("the sweeper reaches the database again");
                 }
@@ -51,40 +58,43 @@ pub(crate) async fn run(engine: Arc<Engine>, permits: Permits, deliveries: mpsc:
             }
             // Told once: the next tick tries again.
             Err(error) if !failing => {
-                failing = true;
+                (failing, more) = (true, false);
                 tracing::warn!(%error, "the sweeper cannot reach the database");
             }
             Err(_) => {}
         }
-        count = count.wrapping_add(1);
+        count = count.wrapping_add(u32::from(regular));
     }
 }
 
-/// Hands due jobs to this process, at most as many as it has room for.
+/// Hands due jobs to this process, at most as many as it has room for. Whether there may be more.
 async fn hand_out(
     engine: &Engine,
     permits: &Permits,
     deliveries: &mpsc::Sender<Delivery>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    let mut more = false;
     for class in [JobClass::Interactive, JobClass::Background] {
         let free = permits.free(class);
         if free == 0 {
+            more = true;
             continue;
         }
         let mut tx = engine.store().begin_fleeting().await?;
         let due = tx.due_jobs(class, free as i64).await?;
         tx.commit().await?;
+        more |= due.len() >= free;
         for job in due {
             let Some(permit) = permits.take(class) else {
                 break;
             };
             metrics::counter!("keyway_jobs_swept_total", "class" => class.as_str()).increment(1);
             if deliveries.send(Delivery::new(job, permit)).await.is_err() {
-                return Ok(());
+                return Ok(false);
             }
         }
     }
-    Ok(())
+    Ok(more)
 }
 
 /// Says that this process lives, takes back what dead ones held, and ends what is past its time.

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::Room;
 use crate::domain::job::JobClass;
 
 /// More rings than this are dropped; the sweeper finds their jobs in SQL.
@@ -17,8 +16,11 @@ const CAPACITY: usize = 10_000;
 pub struct LocalQueue(Arc<Inner>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    lists: Mutex<[VecDeque<Uuid>; 2]>,
+struct Inner([List; 2]);
+
+#[derive(Debug, Default)]
+struct List {
+    ids: Mutex<VecDeque<Uuid>>,
     rung: Notify,
 }
 
@@ -29,29 +31,30 @@ impl LocalQueue {
     }
 
     pub(super) fn ring(&self, id: Uuid, class: JobClass) {
-        let mut lists = self.0.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = &mut lists[index(class)];
-        if list.len() < CAPACITY {
-            list.push_back(id);
-            self.0.rung.notify_one();
+        let list = self.list(class);
+        let mut ids = list.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.len() < CAPACITY {
+            ids.push_back(id);
+            list.rung.notify_one();
         }
     }
 
-    pub(super) async fn pop(&self, room: Room) -> Option<(Uuid, JobClass)> {
+    pub(super) async fn pop(&self, class: JobClass) -> Uuid {
+        let list = self.list(class);
         loop {
-            if let Some(found) = self.take(room) {
-                return Some(found);
+            let first = {
+                let mut ids = list.ids.lock().unwrap_or_else(PoisonError::into_inner);
+                ids.pop_front()
+            };
+            if let Some(id) = first {
+                return id;
             }
-            self.0.rung.notified().await;
+            list.rung.notified().await;
         }
     }
 
-    fn take(&self, room: Room) -> Option<(Uuid, JobClass)> {
-        let mut lists = self.0.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        [JobClass::Interactive, JobClass::Background]
-            .into_iter()
-            .filter(|class| room.has(*class))
-            .find_map(|class| Some((lists[index(class)].pop_front()?, class)))
+    fn list(&self, class: JobClass) -> &List {
+        &self.0.0[index(class)]
     }
 }
 
@@ -69,22 +72,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interactive_comes_first_and_a_class_without_room_stays() {
+    fn each_class_has_a_list_of_its_own_in_order() {
         let queue = LocalQueue::new();
-        let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        queue.ring(first, JobClass::Background);
-        queue.ring(second, JobClass::Interactive);
-        let pop = |interactive, background| {
-            queue
-                .pop(Room {
-                    interactive,
-                    background,
-                })
-                .now_or_never()
-                .flatten()
-        };
-        assert_eq!(pop(true, true), Some((second, JobClass::Interactive)));
-        assert_eq!(pop(true, false), None);
-        assert_eq!(pop(false, true), Some((first, JobClass::Background)));
+        let ids: Vec<_> = (1..=3).map(Uuid::from_u128).collect();
+        queue.ring(ids[0], JobClass::Background);
+        queue.ring(ids[1], JobClass::Interactive);
+        queue.ring(ids[2], JobClass::Background);
+        let pop = |class| queue.pop(class).now_or_never();
+        assert_eq!(pop(JobClass::Interactive), Some(ids[1]));
+        assert_eq!(pop(JobClass::Interactive), None);
+        assert_eq!(pop(JobClass::Background), Some(ids[0]));
+        assert_eq!(pop(JobClass::Background), Some(ids[2]));
+        assert_eq!(pop(JobClass::Background), None);
     }
 }

@@ -25,30 +25,6 @@ pub use waiters::Waiter;
 use crate::domain::job::JobClass;
 use waiters::Waiters;
 
-/// The classes that a worker has room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// It can take a job that somebody waits for.
-    pub interactive: bool,
-    /// It can take a job that nobody waits for.
-    pub background: bool,
-}
-
-impl Room {
-    /// Whether it can take any job at all.
-    pub const fn any(self) -> bool {
-        self.interactive || self.background
-    }
-
-    /// Whether it can take a job of this class.
-    pub const fn has(self, class: JobClass) -> bool {
-        match class {
-            JobClass::Interactive => self.interactive,
-            JobClass::Background => self.background,
-        }
-    }
-}
-
 /// Bell and signal of this process. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Queue {
@@ -97,7 +73,15 @@ impl Queue {
     pub async fn ring(&self, id: Uuid, class: JobClass) {
         match &self.transport {
             Transport::Local(local) => local.ring(id, class),
-            Transport::Redis(redis) => redis.ring(id, class).await,
+            Transport::Redis(redis) => redis.ring(&[id], class).await,
+        }
+    }
+
+    /// Wakes workers for several jobs of a class at once, as [`Queue::ring`] does for one.
+    pub async fn ring_all(&self, ids: &[Uuid], class: JobClass) {
+        match &self.transport {
+            Transport::Local(local) => ids.iter().for_each(|id| local.ring(*id, class)),
+            Transport::Redis(redis) => redis.ring(ids, class).await,
         }
     }
 
@@ -116,12 +100,12 @@ impl Queue {
         }
     }
 
-    /// The next rung id of a class there is room for, or `None` when none came for a while (call
-    /// again). Only one caller per process may pop.
-    pub async fn pop(&self, room: Room) -> Option<(Uuid, JobClass)> {
+    /// The next rung id of a class, or `None` when none came for a while (call again). Only one caller
+    /// per process and class may pop; one that gives up may take a ring with it.
+    pub async fn pop(&self, class: JobClass) -> Option<Uuid> {
         match &self.transport {
-            Transport::Local(local) => local.pop(room).await,
-            Transport::Redis(redis) => redis.pop(room).await,
+            Transport::Local(local) => Some(local.pop(class).await),
+            Transport::Redis(redis) => redis.pop(class).await,
         }
     }
 

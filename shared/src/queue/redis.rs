@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Room, Waiters};
+use super::Waiters;
 use crate::domain::job::JobClass;
 use crate::secret::Secret;
 
@@ -39,14 +39,14 @@ pub struct RedisOptions {
     pub startup_timeout: Duration,
 }
 
-/// A connection for short commands, and one that blocks on the lists.
+/// A connection for short commands, and one for each list that blocks on it.
 #[derive(Clone)]
 pub struct RedisQueue(Arc<Inner>);
 
 struct Inner {
     client: Client,
     commands: ConnectionManager,
-    popper: Mutex<Option<MultiplexedConnection>>,
+    poppers: [Mutex<Option<MultiplexedConnection>>; 2],
     prefix: String,
     /// So that an outage is told once, and its end too.
     up: AtomicBool,
@@ -89,7 +89,7 @@ impl RedisQueue {
         Ok(Self(Arc::new(Inner {
             client,
             commands,
-            popper: Mutex::default(),
+            poppers: Default::default(),
             prefix: options.prefix.clone(),
             up: AtomicBool::new(true),
         })))
@@ -105,10 +105,14 @@ impl RedisQueue {
         &self.0.prefix
     }
 
-    pub(super) async fn ring(&self, id: Uuid, class: JobClass) {
+    pub(super) async fn ring(&self, ids: &[Uuid], class: JobClass) {
+        if ids.is_empty() {
+            return;
+        }
         let key = self.list(class);
+        let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
         let mut pipe = ::redis::pipe();
-        pipe.lpush(&key, id.as_bytes()).ignore();
+        pipe.lpush(&key, ids).ignore();
         pipe.ltrim(&key, 0, CAPACITY - 1).ignore();
         let mut connection = self.0.commands.clone();
         let done = tokio::time::timeout(RING_WITHIN, pipe.query_async::<()>(&mut connection)).await;
@@ -133,20 +137,15 @@ impl RedisQueue {
         up
     }
 
-    /// Pops with the oldest ring first and, of the classes named, interactive first.
-    pub(super) async fn pop(&self, room: Room) -> Option<(Uuid, JobClass)> {
-        let mut popper = self.0.popper.lock().await;
+    /// Pops with the oldest ring first.
+    pub(super) async fn pop(&self, class: JobClass) -> Option<Uuid> {
+        let mut popper = self.0.poppers[class as usize].lock().await;
         let mut connection = match popper.take() {
             Some(connection) => connection,
             None => self.blocking_connection().await?,
         };
         let mut command = ::redis::cmd("BRPOP");
-        for class in [JobClass::Interactive, JobClass::Background] {
-            if room.has(class) {
-                command.arg(self.list(class));
-            }
-        }
-        command.arg(POP_SERVER);
+        command.arg(self.list(class)).arg(POP_SERVER);
         let popped = tokio::time::timeout(
             POP_CLIENT,
             command.query_async::<Option<(String, Vec<u8>)>>(&mut connection),
@@ -160,13 +159,8 @@ impl RedisQueue {
         };
         *popper = Some(connection);
         self.note(true);
-        let (list, id) = answer?;
-        let class = if list == self.list(JobClass::Interactive) {
-            JobClass::Interactive
-        } else {
-            JobClass::Background
-        };
-        Some((Uuid::from_slice(&id).ok()?, class))
+        let (_, id) = answer?;
+        Uuid::from_slice(&id).ok()
     }
 
     /// Passes signals to the waiters of this process, for as long as it runs.

@@ -34,8 +34,7 @@ async fn show(world: &World, link: &str) -> Value {
 async fn run(world: &World, worker: &ManualWorker, after: TimeDelta) -> Value {
     world.app.advance(after);
     worker.schedule().await.expect("schedules");
-    let (job, class) = world.rung().await;
-    assert_eq!(class, JobClass::Background);
+    let job = world.rung(JobClass::Background).await;
     worker.run(job).await;
     let job = world.me.get(&format!("/v1/integrations/jobs/{job}")).await;
     job.data(200)
@@ -102,8 +101,7 @@ async fn drift_is_reported_and_healed(profile: Profile) {
 
     let heal = format!("{link}/heal");
     let (healed, ()) = tokio::join!(world.me.post(&heal, json!({})), async {
-        let (job, class) = world.rung().await;
-        assert_eq!(class, JobClass::Interactive);
+        let job = world.rung(JobClass::Interactive).await;
         worker.run(job).await;
     });
     let healed = healed.data(200);

@@ -273,11 +273,9 @@ async fn deleting_a_connection_ends_its_jobs(profile: Profile) {
             .spawn(async move { me.post(super::world::SYNC, fields).await })
     };
     // The job is there as soon as the bell rings.
-    let room = keyway_shared::queue::Room {
-        interactive: true,
-        background: true,
-    };
-    while world.app.queue.pop(room).await.is_none() {}
+    world
+        .rung(keyway_shared::domain::job::JobClass::Interactive)
+        .await;
     let path = format!("{CONNECTIONS}/{}", world.connection);
     world.me.delete(&path).await.empty();
     let report = waiting.await.expect("an answer").data(200);

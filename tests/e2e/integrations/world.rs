@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobState};
-use keyway_shared::queue::Room;
 use keyway_shared::store::{Claim, Settlement};
 use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TOKEN};
 use keyway_tests::app::{Account, AppBuilder, TestApp};
@@ -96,14 +95,10 @@ impl World {
         location.to_str().expect("text").to_owned()
     }
 
-    /// The next job that the bell rings for.
-    pub(crate) async fn rung(&self) -> (Uuid, JobClass) {
-        let room = Room {
-            interactive: true,
-            background: true,
-        };
+    /// The next job of a class that the bell rings for.
+    pub(crate) async fn rung(&self, class: JobClass) -> Uuid {
         loop {
-            if let Some(rung) = self.app.queue.pop(room).await {
+            if let Some(rung) = self.app.queue.pop(class).await {
                 return rung;
             }
         }
@@ -111,8 +106,7 @@ impl World {
 
     /// Takes the next job that the bell rings for.
     pub(crate) async fn take(&self) -> Job {
-        let (id, class) = self.rung().await;
-        assert_eq!(class, JobClass::Interactive);
+        let id = self.rung(JobClass::Interactive).await;
         let mut tx = self.app.store.begin().await.expect("begins");
         let lease = self.app.ambient.new_id();
         let claim = tx
@@ -151,6 +145,8 @@ impl World {
             lifecycle: app.lifecycle.clone(),
             options: WorkerOptions {
                 sweep_every: Duration::from_millis(20),
+                // A job that meets a limit is seen to wait, however fast or slow the machine is.
+                patience: Duration::from_millis(100),
                 retry: RetryPolicy {
                     first: Duration::from_millis(5),
                     ..RetryPolicy::default()

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt};
 use futures::FutureExt;
+use keyway_shared::domain::job::JobClass;
 use tokio::sync::mpsc;
 
 use crate::engine::Engine;
@@ -23,8 +24,15 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     let (deliveries, receiver) = mpsc::channel(concurrency);
     let lifecycle = engine.lifecycle().clone();
 
-    let feed = feed(Arc::clone(&engine), permits.clone(), deliveries.clone());
-    lifecycle.tracker.spawn(feed);
+    for class in [JobClass::Interactive, JobClass::Background] {
+        let feed = feed(
+            Arc::clone(&engine),
+            class,
+            permits.clone(),
+            deliveries.clone(),
+        );
+        lifecycle.tracker.spawn(feed);
+    }
     let sweeps = sweeper::run(Arc::clone(&engine), permits, deliveries);
     lifecycle.tracker.spawn(sweeps);
     lifecycle.tracker.spawn(scheduler::run(Arc::clone(&engine)));
@@ -59,27 +67,29 @@ async fn handle(delivery: Delivery, engine: Data<Arc<Engine>>) {
     drop(delivery);
 }
 
-/// Takes ids off the bell, for which there is room.
-async fn feed(engine: Arc<Engine>, permits: Permits, deliveries: mpsc::Sender<Delivery>) {
-    let soft = engine.lifecycle().soft.clone();
-    loop {
-        let room = tokio::select! {
-            () = soft.cancelled() => return,
-            room = permits.room() => room,
-        };
-        let popped = tokio::select! {
-            () = soft.cancelled() => return,
-            // A permit of the other class came free: ask again for both.
-            () = permits.grown(room) => continue,
-            popped = engine.queue().pop(room) => popped,
-        };
-        let Some((job, class)) = popped else { continue };
-        if let Some(permit) = permits.take(class) {
-            let delivery = Delivery::new(job, permit);
-            if deliveries.send(delivery).await.is_err() {
+/// Takes ids of a class off the bell, for which there is room.
+async fn feed(
+    engine: Arc<Engine>,
+    class: JobClass,
+    permits: Permits,
+    deliveries: mpsc::Sender<Delivery>,
+) {
+    let taken = async {
+        loop {
+            // Not kept while the bell is silent: the sweeper may find work that nobody rings for.
+            permits.room(class).await;
+            let Some(job) = engine.queue().pop(class).await else {
+                continue;
+            };
+            let permit = permits.wait(class).await;
+            if deliveries.send(Delivery::new(job, permit)).await.is_err() {
                 return;
             }
         }
-        // Without a permit (the sweeper was faster) the ring is lost, and the sweeper makes it good.
+    };
+    // A ring that this cuts off is lost, and another worker's sweeper makes it good.
+    tokio::select! {
+        () = engine.lifecycle().soft.cancelled() => {}
+        () = taken => {}
     }
 }

@@ -4,28 +4,18 @@
 use std::sync::Arc;
 
 use keyway_shared::domain::job::JobClass;
-use keyway_shared::queue::Room;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Permits {
     interactive: Arc<Semaphore>,
     background: Arc<Semaphore>,
-    freed: Arc<Notify>,
 }
 
 /// Room for one job; free again when dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    permit: Option<OwnedSemaphorePermit>,
-    freed: Arc<Notify>,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.permit.take();
-        self.freed.notify_waiters();
-    }
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Permits {
@@ -36,7 +26,6 @@ impl Permits {
         Self {
             interactive: Arc::new(Semaphore::new(interactive)),
             background: Arc::new(Semaphore::new(background)),
-            freed: Arc::default(),
         }
     }
 
@@ -44,46 +33,26 @@ impl Permits {
     pub(crate) fn take(&self, class: JobClass) -> Option<Permit> {
         let permit = Arc::clone(self.of(class)).try_acquire_owned().ok()?;
         Some(Permit {
-            permit: Some(permit),
-            freed: Arc::clone(&self.freed),
+            _permit: Some(permit),
         })
+    }
+
+    /// Room for one job of this class, as soon as there is any.
+    pub(crate) async fn wait(&self, class: JobClass) -> Permit {
+        // Nobody closes the semaphores; if somebody did, that would be the end of the limit.
+        Permit {
+            _permit: Arc::clone(self.of(class)).acquire_owned().await.ok(),
+        }
+    }
+
+    /// Waits until there is room for a job of this class.
+    pub(crate) async fn room(&self, class: JobClass) {
+        drop(self.wait(class).await);
     }
 
     /// How many jobs of this class there is room for.
     pub(crate) fn free(&self, class: JobClass) -> usize {
         self.of(class).available_permits()
-    }
-
-    /// Waits until there is room for any job.
-    pub(crate) async fn room(&self) -> Room {
-        loop {
-            // Listening before looking: a permit freed in between is not missed.
-            let freed = self.freed.notified();
-            let room = self.now();
-            if room.any() {
-                return room;
-            }
-            freed.await;
-        }
-    }
-
-    /// Waits until there is more room than there was.
-    pub(crate) async fn grown(&self, before: Room) {
-        loop {
-            let freed = self.freed.notified();
-            let now = self.now();
-            if (now.interactive && !before.interactive) || (now.background && !before.background) {
-                return;
-            }
-            freed.await;
-        }
-    }
-
-    fn now(&self) -> Room {
-        Room {
-            interactive: self.free(JobClass::Interactive) > 0,
-            background: self.free(JobClass::Background) > 0,
-        }
     }
 
     const fn of(&self, class: JobClass) -> &Arc<Semaphore> {
