@@ -17,6 +17,8 @@ pub(super) struct Dialect {
     pub(super) mark_written: &'static str,
     /// Locks the links of a query that are due, with their vaults, leaving out what others have.
     pub(super) lock_due_links: &'static str,
+    /// Those of the links in the JSON list `$1` that have a job which has not ended.
+    pub(super) busy_links: &'static str,
     /// Locks the link of a query.
     pub(super) lock_link: &'static str,
     /// Adds the background jobs in the JSON list `$1`, accepted at `$2`, to end by
@@ -50,6 +52,9 @@ pub(super) const POSTGRES: Dialect = Dialect {
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              written_at = excluded.written_at",
     lock_due_links: "FOR NO KEY UPDATE OF l SKIP LOCKED FOR KEY SHARE OF v SKIP LOCKED",
+    busy_links: "SELECT DISTINCT j.link_id FROM jobs j
+         WHERE j.link_id IN (SELECT r.id::uuid FROM jsonb_array_elements_text($1) AS r (id))
+             AND j.state IN ('queued', 'running', 'waiting')",
     lock_link: "FOR NO KEY UPDATE OF l",
     insert_link_jobs:
         "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
@@ -92,6 +97,9 @@ pub(super) const SQLITE: Dialect = Dialect {
          ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
              written_at = excluded.written_at",
     lock_due_links: "",
+    busy_links: "SELECT DISTINCT j.link_id FROM jobs j
+         WHERE j.link_id IN (SELECT unhex(r.value) FROM json_each($1) AS r)
+             AND j.state IN ('queued', 'running', 'waiting')",
     lock_link: "",
     insert_link_jobs:
         "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,

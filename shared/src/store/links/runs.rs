@@ -1,6 +1,7 @@
 //! The runs of links: what is due, what has changed, how a run ended. For the engine and the
 //! scheduler; the owner's authority is checked when a run's job starts.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -34,7 +35,6 @@ struct DueRow {
     project_key: String,
     owner: Uuid,
     revision: i64,
-    busy: bool,
 }
 
 impl Tx {
@@ -64,9 +64,7 @@ impl Tx {
             concat!(
                 "SELECT ",
                 columns!(),
-                ", l.project_key, c.user_id AS owner, e.revision,
-                     EXISTS (SELECT 1 FROM jobs j WHERE j.link_id = l.id
-                         AND j.state IN ('queued', 'running', 'waiting')) AS busy
+                ", l.project_key, c.user_id AS owner, e.revision
                  FROM links l JOIN environments e ON e.id = l.environment_id
                      JOIN connections c ON c.id = l.connection_id
                      JOIN vaults v ON v.id = l.vault_id
@@ -78,6 +76,7 @@ impl Tx {
             .bind(now)
             .bind(limit)
             .fetch_all(conn))?;
+        let busy = self.busy_links(&rows).await?;
         let mut started = StartedRuns {
             links: rows.len(),
             ..StartedRuns::default()
@@ -99,7 +98,8 @@ impl Tx {
                 }
             };
             let auto = &link.auto_sync;
-            let start = link.upkeep.start(auto, id, row.revision, row.busy, now);
+            let busy = busy.contains(&id);
+            let start = link.upkeep.start(auto, id, row.revision, busy, now);
             moved.push(moved_on(link.id, &link.upkeep));
             if let Some(start) = start {
                 let job = self.context.ambient.new_id();
@@ -123,6 +123,23 @@ impl Tx {
                 .execute(conn))?;
         }
         Ok(started)
+    }
+
+    /// Those of the links that have a job which has not ended. A statement of its own: inside the one that
+    /// takes the links, Postgres may decide to read the whole queue for each of them.
+    async fn busy_links(&mut self, rows: &[DueRow]) -> Result<HashSet<Uuid>, StoreError> {
+        if rows.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let ids: Vec<_> = rows
+            .iter()
+            .map(|row| row.link.id.simple().to_string())
+            .collect();
+        let statement = self.dialect().busy_links;
+        let busy: Vec<Uuid> = on!(self, |conn| sqlx::query_scalar(statement)
+            .bind(Json(&ids))
+            .fetch_all(conn))?;
+        Ok(busy.into_iter().collect())
     }
 
     /// Makes the links that follow an environment's changes due: after a quiet time, which is short
