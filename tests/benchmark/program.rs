@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::seed::Seed;
+
 const KEYS: &str = "bench:5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 
 /// The ways of running it.
@@ -28,6 +30,13 @@ impl Form {
         match self {
             Self::Embedded => "embedded: one process, SQLite",
             Self::Production => "production: api + worker, Postgres + Redis",
+        }
+    }
+
+    pub(crate) const fn profile(self) -> Profile {
+        match self {
+            Self::Embedded => Profile::Embedded,
+            Self::Production => Profile::Production,
         }
     }
 }
@@ -87,6 +96,17 @@ impl Program {
         Ok(program)
     }
 
+    /// Its database, to be looked at and changed past it.
+    pub(crate) async fn database(&self) -> anyhow::Result<Seed> {
+        let (form, url) = if let Some(database) = &self.database {
+            (Form::Production, database.url().to_owned())
+        } else {
+            let file = self.folder.path().join("keyway.db");
+            (Form::Embedded, format!("sqlite://{}", file.display()))
+        };
+        Seed::open(form, &url).await
+    }
+
     /// Ends it and starts it again on the same data: the time until it is ready.
     pub(crate) async fn restart(mut self) -> anyhow::Result<Duration> {
         for process in &mut self.processes {
@@ -119,16 +139,8 @@ impl Program {
             key: self.key.clone(),
             connection: String::new(),
         };
-        let connected = client
-            .post(
-                "/v1/integrations/vercel/connect",
-                &json!({ "token": crate::token() }),
-            )
-            .await?;
-        let id = connected["connection"]["id"].as_str();
-        id.context("the connection's id")?
-            .clone_into(&mut client.connection);
-        for repo in ["acme/large", "acme/many", "acme/overhead"] {
+        client.connection = client.connect(&json!({ "token": crate::token() })).await?;
+        for repo in ["acme/large", "acme/many", "acme/overhead", "acme/backlog"] {
             client
                 .post("/v1/vaults", &json!({ "repoFullName": repo }))
                 .await?;
@@ -195,15 +207,43 @@ impl Program {
     }
 }
 
+pub(crate) fn secrets(count: usize, version: usize) -> Value {
+    (0..count)
+        .map(|n| {
+            (
+                format!("SECRET_{n:04}"),
+                json!(format!("value {n} of {version}")),
+            )
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
 /// A caller of our API.
+#[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
     key: String,
-    connection: String,
+    pub(crate) connection: String,
 }
 
 impl Client {
+    /// The same caller, with a connection to this team.
+    pub(crate) async fn of_team(&self, team: &str) -> anyhow::Result<Self> {
+        let mut client = self.clone();
+        client.connection = self
+            .connect(&json!({ "token": crate::token(), "teamId": team }))
+            .await?;
+        Ok(client)
+    }
+
+    async fn connect(&self, body: &Value) -> anyhow::Result<String> {
+        let connected = self.post("/v1/integrations/vercel/connect", body).await?;
+        let id = connected["connection"]["id"].as_str();
+        Ok(id.context("the connection's id")?.to_owned())
+    }
+
     pub(crate) async fn set_vault(&self, repo: &str, secrets: &Value) -> anyhow::Result<()> {
         let body = json!({ "repoFullName": repo, "environment": "production", "secrets": secrets });
         self.post("/v1/secrets/push", &body).await?;

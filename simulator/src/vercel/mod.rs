@@ -112,6 +112,11 @@ impl Vercel {
         self.set(|options| options.latency = latency);
     }
 
+    /// Adds a team, which every token of the user works for, and gives its id.
+    pub fn add_team(&self, name: &str) -> String {
+        self.shared.state().add_team(name)
+    }
+
     /// Adds a project of the user (or of the team) and gives its id.
     pub fn add_project(&self, name: &str, team: Option<&str>) -> String {
         self.shared.state().add_project(name, team)

@@ -33,6 +33,12 @@ impl State {
         format!("{prefix}{:08}", self.serial)
     }
 
+    pub(super) fn add_team(&mut self, name: &str) -> String {
+        let id = self.id("team_");
+        self.teams.insert(id.clone(), name.to_owned());
+        id
+    }
+
     pub(super) fn add_project(&mut self, name: &str, team: Option<&str>) -> String {
         let id = format!(
             "prj_{}",
