@@ -338,6 +338,7 @@ impl From<StoreError> for ApiError {
         match &error {
             StoreError::Conflict(constraint) => Self::conflict(match constraint {
                 Constraint::UsersUsername => "A user of this name exists already",
+                Constraint::GitHubAccount => "The account at GitHub has a user already",
                 Constraint::VaultsRepo => "A vault exists for this repository already",
                 Constraint::EnvironmentsName => "An environment of this name exists already",
                 Constraint::SecretsKey => "A secret of this name exists in the environment already",

@@ -20,6 +20,7 @@ use serde_json::Value;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::auth::roles;
 use crate::context::Context;
 use crate::envelope::Data;
 use crate::error::{ApiError, ConflictCode};
@@ -258,6 +259,9 @@ async fn again(
     answer: KeptAnswer,
 ) -> Result<Response, ApiError> {
     caller.require_all(&answer.authority.scopes)?;
+    for (vault, _) in &answer.authority.vaults {
+        roles::of_vault(state, caller, *vault).await?;
+    }
     let mut tx = state.store.begin_read().await?;
     for (vault, role) in answer.authority.vaults {
         let access = tx.find_vault_by_id(caller.user.id, vault).await?;

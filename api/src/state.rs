@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use keyway_shared::ambient::Ambient;
+use keyway_shared::github::Roles;
 use keyway_shared::lifecycle::Lifecycle;
 use keyway_shared::providers::registry::Registry;
 use keyway_shared::queue::Queue;
@@ -18,6 +19,8 @@ pub struct ApiState {
     pub store: Store,
     /// The bell and the completion signal.
     pub queue: Queue,
+    /// Asks GitHub for roles, in GitHub mode.
+    pub roles: Option<Arc<Roles>>,
     /// The providers that can be connected.
     pub providers: Arc<Registry>,
     /// Settings.

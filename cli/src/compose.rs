@@ -13,6 +13,7 @@ use keyway_shared::config::{
     WorkerSettings, process_name, redact_url,
 };
 use keyway_shared::crypto::{CryptoError, FingerprintKey, KeyRing};
+use keyway_shared::github::{GitHubSettings, Roles};
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
 use keyway_shared::providers::vercel;
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
@@ -188,6 +189,8 @@ pub(crate) fn behind(pending: &[String]) -> Failure {
 pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) queue: Queue,
+    /// In GitHub mode.
+    pub(crate) roles: Option<Arc<Roles>>,
     pub(crate) providers: Arc<Registry>,
     pub(crate) fingerprint_key: FingerprintKey,
     pub(crate) ambient: Ambient,
@@ -205,11 +208,21 @@ impl Parts {
         store: Store,
         redis: Option<(&RedisSettings, Duration)>,
         providers: &ProvidersSettings,
+        github: Option<GitHubSettings>,
         ambient: Ambient,
         process: &Process,
         answers: bool,
     ) -> Outcome<Self> {
         let fingerprint_key = store.unlock().await?;
+        let (store, roles) = match github {
+            None => (store, None),
+            Some(settings) => {
+                let store = store.with_github_roles();
+                let roles = Roles::new(&settings, store.clone(), ambient.clone())
+                    .map_err(|error| Failure::new(error.to_string()))?;
+                (store, Some(Arc::new(roles)))
+            }
+        };
         let name = process_name(&ambient);
         let answered = CancellationToken::new();
         let queue = match redis {
@@ -234,6 +247,7 @@ impl Parts {
         Ok(Self {
             store,
             queue,
+            roles,
             providers: Arc::new(providers),
             fingerprint_key,
             ambient,
@@ -257,6 +271,7 @@ impl Parts {
         let state = ApiState {
             store: self.store.clone(),
             queue: self.queue.clone(),
+            roles: self.roles.clone(),
             providers: Arc::clone(&self.providers),
             ambient: self.ambient.clone(),
             lifecycle: process.lifecycle.clone(),
@@ -289,6 +304,7 @@ impl Parts {
         let context = WorkerContext {
             store: self.store.clone(),
             queue: self.queue.clone(),
+            roles: self.roles.clone(),
             providers: Arc::clone(&self.providers),
             fingerprint_key: self.fingerprint_key.clone(),
             ambient: self.ambient.clone(),

@@ -3,7 +3,7 @@
 //!
 //! Modules form layers and use only what stands before them: [`clock`], [`entropy`], [`secret`] →
 //! [`domain`] and [`sync`] (no IO) → [`crypto`], [`config`] → [`store`], [`queue`], [`providers`],
-//! [`guarded`] → [`telemetry`], [`lifecycle`].
+//! [`guarded`] → [`github`] → [`telemetry`], [`lifecycle`].
 
 pub mod ambient;
 pub mod clock;
@@ -11,6 +11,7 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod entropy;
+pub mod github;
 pub mod guarded;
 pub mod lifecycle;
 pub mod providers;

@@ -17,6 +17,7 @@
 
 mod clock;
 pub mod fault;
+pub mod github;
 mod log;
 mod server;
 pub mod vercel;

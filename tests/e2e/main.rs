@@ -5,6 +5,7 @@
 mod accounts;
 mod bulk;
 mod environments;
+mod github;
 mod http;
 mod integrations;
 mod members;

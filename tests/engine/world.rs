@@ -185,6 +185,7 @@ impl World {
         WorkerContext {
             store: self.store.clone(),
             queue: self.queue.clone(),
+            roles: None,
             providers: Arc::new(Registry::new(&self.settings, self.ambient.clone()).unwrap()),
             fingerprint_key: self.store.unlock().await.unwrap(),
             ambient: self.ambient.clone(),

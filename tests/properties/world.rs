@@ -90,6 +90,7 @@ impl World {
         let context = WorkerContext {
             store: store.clone(),
             queue: Queue::local(),
+            roles: None,
             providers: Arc::new(Registry::new(&settings, ambient.clone()).unwrap()),
             fingerprint_key: store.unlock().await.unwrap(),
             ambient: ambient.clone(),

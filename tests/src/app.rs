@@ -13,6 +13,7 @@ use keyway_shared::crypto::tokens::{hash_token, new_api_key, new_session_token};
 use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope, User, UserSession};
 use keyway_shared::domain::activity::Platform;
 use keyway_shared::entropy::SystemEntropy;
+use keyway_shared::github::{GitHubSettings, Roles};
 use keyway_shared::lifecycle::Lifecycle;
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
@@ -59,6 +60,8 @@ pub struct AppBuilder {
     pub providers: ProviderSettings,
     /// The machine's clock instead of one that stands: for tests in which a worker runs.
     pub system_time: bool,
+    /// GitHub mode, with a stand-in at this origin.
+    pub github_url: Option<String>,
     /// False leaves the schema out.
     pub migrate: bool,
 }
@@ -88,6 +91,15 @@ impl AppBuilder {
         if !self.system_time {
             store = store.with_manual_time();
         }
+        let roles = self.github_url.map(|api_url| {
+            let settings = GitHubSettings {
+                api_url,
+                timeout: Duration::from_secs(5),
+            };
+            store = store.clone().with_github_roles();
+            let roles = Roles::new(&settings, store.clone(), ambient.clone());
+            Arc::new(roles.expect("a client of GitHub"))
+        });
         let lifecycle = Lifecycle::new();
         let mut prefix = String::new();
         let queue = match self.profile {
@@ -107,6 +119,7 @@ impl AppBuilder {
         let state = ApiState {
             store: store.clone(),
             queue: queue.clone(),
+            roles,
             providers: Arc::new(providers),
             options: Arc::new(options),
             ambient: ambient.clone(),
@@ -199,6 +212,7 @@ impl TestApp {
             options: ApiOptions::default(),
             providers: ProviderSettings::default(),
             system_time: false,
+            github_url: None,
             migrate: true,
         }
     }

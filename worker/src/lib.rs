@@ -19,6 +19,7 @@ use std::time::Duration;
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::Retention;
 use keyway_shared::crypto::FingerprintKey;
+use keyway_shared::github::Roles;
 use keyway_shared::lifecycle::Lifecycle;
 use keyway_shared::providers::registry::Registry;
 use keyway_shared::queue::Queue;
@@ -77,6 +78,8 @@ pub struct WorkerContext {
     pub store: Store,
     /// Bell and completion signal.
     pub queue: Queue,
+    /// Asks GitHub for roles, in GitHub mode.
+    pub roles: Option<Arc<Roles>>,
     /// Clients of the providers.
     pub providers: Arc<Registry>,
     /// Key of the hashes by which values are recognised.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::auth::roles;
 use crate::envelope::{ListEnvelope, Listed, Timestamp};
 use crate::error::ApiError;
 use crate::extract::{Caller, Page, Query, open_vault};
@@ -92,6 +93,10 @@ pub(crate) async fn list_activity(
         .map(|name| validate::repo("vault", name))
         .transpose()?;
 
+    match vault {
+        Some((owner, repo)) => roles::of_repository(&state, &caller, owner, repo).await?,
+        None => roles::of_all(&state, &caller).await?,
+    }
     let mut tx = state.store.begin_read().await?;
     let vault_id = match vault {
         Some((owner, repo)) => {

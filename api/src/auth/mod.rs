@@ -2,6 +2,7 @@
 
 pub(crate) mod cookies;
 pub(crate) mod logout;
+pub(crate) mod roles;
 pub(crate) mod sessions;
 pub(crate) mod validate_token;
 

@@ -15,6 +15,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{dotenv, open_environment};
+use crate::auth::roles;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::field::rule;
@@ -105,6 +106,7 @@ pub(crate) async fn push_secrets(
     let values = body.secrets.0;
     check(&values)?;
 
+    roles::of_repository(&state, &caller, owner, repo).await?;
     let mut tx = state.store.begin().await?;
     let access = open_vault(&mut tx, &caller, owner, repo, Role::Write).await?;
     let environment = open_environment(&mut tx, &access, &body.environment).await?;

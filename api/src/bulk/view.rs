@@ -9,6 +9,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::open_environment;
+use crate::auth::roles;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Query, open_vault};
@@ -53,6 +54,7 @@ pub(crate) async fn view_secret(
     caller.require(Scope::ReadSecrets)?;
     let (owner, repo) = validate::repo("repo", &query.repo)?;
 
+    roles::of_repository(&state, &caller, owner, repo).await?;
     let mut tx = state.store.begin().await?;
     let access = open_vault(&mut tx, &caller, owner, repo, Role::Read).await?;
     let environment = open_environment(&mut tx, &access, &query.environment).await?;

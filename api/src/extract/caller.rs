@@ -40,6 +40,22 @@ impl FromRequestParts<ApiState> for Caller {
         if let Some(caller) = parts.extensions.get::<Self>() {
             return Ok(caller.clone());
         }
+        let caller = Self::identify(parts, state).await?;
+        // Other parts of the same request may ask, too.
+        parts.extensions.insert(caller.clone());
+        Ok(caller)
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+impl Caller {
+    async fn identify(parts: &Parts, state: &ApiState) -> Result<Self, ApiError> {
         if parts.headers.contains_key(header::AUTHORIZATION) {
             let token =
                 bearer(&parts.headers).ok_or(ApiError::Unauthorized("Authentication required"))?;
@@ -52,16 +68,7 @@ impl FromRequestParts<ApiState> for Caller {
         let (credential, user) = Credential::of_session(state, token).await?;
         Ok(Self::new(parts, credential, user))
     }
-}
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
-}
-
-impl Caller {
     /// The caller by a token from elsewhere than the header: a browser that was sent here with the
     /// token in its query cannot set one.
     pub(crate) async fn from_token(

@@ -3,6 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use keyway_shared::crypto::tokens::{hash_token, is_api_key_format, is_session_format};
 use keyway_shared::domain::account::{ApiKey, Scope, User, UserSession};
+use keyway_shared::github::is_token_format;
+use keyway_shared::secret::Secret;
 use keyway_shared::store::{StoreError, Tx};
 use uuid::Uuid;
 
@@ -21,6 +23,8 @@ pub enum Credential {
     ApiKey(ApiKey),
     /// A session: the user.
     Session(UserSession),
+    /// A token of GitHub's, in GitHub mode: the user there.
+    GitHub(Secret),
 }
 
 impl Credential {
@@ -28,6 +32,12 @@ impl Credential {
     pub(crate) async fn of_token(state: &ApiState, token: &str) -> Result<(Self, User), ApiError> {
         if token.starts_with("kw_") {
             Self::of_api_key(state, token).await
+        } else if let Some(roles) = &state.roles
+            && is_token_format(token)
+        {
+            let token = Secret::new(token);
+            let user = roles.identify(&token).await?;
+            Ok((Self::GitHub(token), user))
         } else {
             Self::of_session(state, token).await
         }
@@ -78,7 +88,7 @@ impl Credential {
     pub fn scopes(&self) -> &[Scope] {
         match self {
             Self::ApiKey(key) => &key.scopes,
-            Self::Session(_) => Scope::ALL,
+            Self::Session(_) | Self::GitHub(_) => Scope::ALL,
         }
     }
 
@@ -86,15 +96,23 @@ impl Credential {
     pub fn api_key_id(&self) -> Option<Uuid> {
         match self {
             Self::ApiKey(key) => Some(key.id),
-            Self::Session(_) => None,
+            Self::Session(_) | Self::GitHub(_) => None,
         }
     }
 
     /// The session, if it is one.
     pub fn session_id(&self) -> Option<Uuid> {
         match self {
-            Self::ApiKey(_) => None,
+            Self::ApiKey(_) | Self::GitHub(_) => None,
             Self::Session(session) => Some(session.id),
+        }
+    }
+
+    /// The token to ask GitHub with, if it is one.
+    pub(crate) fn github_token(&self) -> Option<&Secret> {
+        match self {
+            Self::GitHub(token) => Some(token),
+            Self::ApiKey(_) | Self::Session(_) => None,
         }
     }
 
@@ -113,6 +131,8 @@ impl Credential {
                 let session = tx.find_session(session.user_id, session.id).await?;
                 session.is_some_and(|session| session.is_active(now))
             }
+            // The role is asked for with it.
+            Self::GitHub(_) => true,
         })
     }
 
@@ -126,6 +146,7 @@ impl Credential {
             match self {
                 Self::ApiKey(key) => tx.touch_api_key(key.id, now).await?,
                 Self::Session(session) => tx.touch_session(session.id, now).await?,
+                Self::GitHub(_) => {}
             }
             tx.commit().await
         };

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use super::Caller;
+use crate::auth::roles;
 use crate::error::ApiError;
 use crate::idempotency::rests_on_role;
 use crate::state::ApiState;
@@ -52,10 +53,14 @@ impl FromRequestParts<ApiState> for VaultPath {
                 .map(|(_, value)| value.to_owned())
                 .filter(|value| is_repo_part(value))
         };
-        match (part("owner"), part("repo")) {
-            (Some(owner), Some(repo)) => Ok(Self { owner, repo }),
-            _ => Err(ApiError::not_found("vault")),
+        let (Some(owner), Some(repo)) = (part("owner"), part("repo")) else {
+            return Err(ApiError::not_found("vault"));
+        };
+        if state.roles.is_some() {
+            let caller = Caller::from_request_parts(parts, state).await?;
+            roles::of_repository(state, &caller, &owner, &repo).await?;
         }
+        Ok(Self { owner, repo })
     }
 }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::JobBody;
 use super::document::location;
+use crate::auth::roles;
 use crate::envelope::{Accepted, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path};
@@ -40,6 +41,7 @@ pub(crate) async fn cancel_job(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Accepted<JobBody>, ApiError> {
+    roles::of_job(&state, &caller, id).await?;
     let mut tx = state.store.begin().await?;
     let view = tx.find_job(caller.user.id, id).await?;
     let job = view.ok_or_else(|| ApiError::not_found("job"))?.job;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{AttemptBody, JobBody};
+use crate::auth::roles;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path};
@@ -40,6 +41,7 @@ pub(crate) async fn get_job(
     Path(id): Path<Uuid>,
 ) -> Result<Data<JobWithAttempts>, ApiError> {
     caller.require(Scope::ReadSecrets)?;
+    roles::of_job(&state, &caller, id).await?;
     let mut tx = state.store.begin_read().await?;
     let job = JobBody::load(&mut tx, caller.user.id, id)
         .await?

@@ -11,6 +11,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::JobBody;
+use crate::auth::roles;
 use crate::envelope::{ListEnvelope, Listed};
 use crate::error::ApiError;
 use crate::extract::{Caller, Page, Query, open_vault};
@@ -61,6 +62,10 @@ pub(crate) async fn list_jobs(
         }
         None => None,
     };
+    match repo {
+        Some((owner, repo)) => roles::of_repository(&state, &caller, owner, repo).await?,
+        None => roles::of_all(&state, &caller).await?,
+    }
     let mut tx = state.store.begin_read().await?;
     let vault_id = match repo {
         Some((owner, repo)) => Some(

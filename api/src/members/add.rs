@@ -10,6 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{MemberItem, keep_an_admin};
+use crate::auth::roles;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Json, VaultPath};
@@ -48,6 +49,7 @@ pub(crate) async fn add_member(
     Json(body): Json<AddMember>,
 ) -> Result<(StatusCode, Data<AddedMember>), ApiError> {
     caller.require(Scope::WriteSecrets)?;
+    roles::are_given_here(&state)?;
     let mut tx = state.store.begin().await?;
     let vault = path.open(&mut tx, &caller, Role::Admin).await?.vault;
     let user = tx

@@ -9,6 +9,7 @@ use serde_json::json;
 use utoipa::IntoParams;
 
 use super::keep_an_admin;
+use crate::auth::roles;
 use crate::envelope::NoContent;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
@@ -35,6 +36,7 @@ pub(crate) async fn remove_member(
     Path(MemberPath { user }): Path<MemberPath>,
 ) -> Result<NoContent, ApiError> {
     caller.require(Scope::WriteSecrets)?;
+    roles::are_given_here(&state)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
     let vault = access.vault;

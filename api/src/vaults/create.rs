@@ -3,16 +3,17 @@
 use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
-use keyway_shared::domain::vault::{Environment, EnvironmentKind, Vault};
+use keyway_shared::domain::vault::{Environment, EnvironmentKind, Role, Vault};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::auth::roles;
 use crate::envelope::{Created, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Json};
-use crate::schema::{Body, Conflicting, Guarded};
+use crate::schema::{Body, Conflicting, Guarded, Missing};
 use crate::state::ApiState;
 use crate::validate;
 
@@ -42,9 +43,10 @@ pub(crate) struct CreatedVault {
 
 /// Create a vault
 ///
-/// It has the environments `development`, `staging` and `production`, and its creator as admin.
+/// It has the environments `development`, `staging` and `production`, and its creator as admin. In GitHub mode the creator must be an admin of the
+/// repository.
 #[utoipa::path(post, path = "/v1/vaults", tag = "vaults",
-    responses((status = 201, body = Envelope<CreatedVault>), Guarded, Body, Conflicting))]
+    responses((status = 201, body = Envelope<CreatedVault>), Guarded, Missing, Body, Conflicting))]
 pub(crate) async fn create_vault(
     State(state): State<ApiState>,
     caller: Caller,
@@ -52,6 +54,14 @@ pub(crate) async fn create_vault(
 ) -> Result<Created<CreatedVault>, ApiError> {
     caller.require(Scope::WriteSecrets)?;
     let (owner, repo) = validate::repo("repoFullName", &body.repo_full_name)?;
+    let repository = roles::repository(&state, &caller, owner, repo).await?;
+    if let Some(repository) = &repository
+        && repository.role < Some(Role::Admin)
+    {
+        return Err(ApiError::forbidden(
+            "Only an admin of the repository can create its vault",
+        ));
+    }
 
     let mut tx = state.store.begin().await?;
     let now = tx.now().await?;
@@ -76,6 +86,9 @@ pub(crate) async fn create_vault(
         })
         .collect();
     tx.insert_vault(&vault, &environments).await?;
+    if let Some(repository) = &repository {
+        tx.bind_github_repository(vault.id, repository.id).await?;
+    }
     let action = Action::VaultCreated;
     caller
         .note(&mut tx, &state, now, action, Some(&vault), json!({}))

@@ -4,6 +4,7 @@ use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 
 use super::VaultItem;
+use crate::auth::roles;
 use crate::envelope::{ListEnvelope, Listed};
 use crate::error::ApiError;
 use crate::extract::{Caller, Page};
@@ -21,6 +22,7 @@ pub(crate) async fn list_vaults(
     page: Page,
 ) -> Result<Listed<VaultItem>, ApiError> {
     caller.require(Scope::ReadSecrets)?;
+    roles::of_all(&state, &caller).await?;
     let mut tx = state.store.begin_read().await?;
     let (vaults, total) = tx
         .list_vaults(caller.user.id, page.limit, page.offset)

@@ -2,7 +2,9 @@
 
 use clap::Args;
 use keyway_shared::ambient::Ambient;
-use keyway_shared::config::{self, ApiArgs, MetricsArgs, ProvidersArgs, RedisArgs, WebhooksArgs};
+use keyway_shared::config::{
+    self, ApiArgs, AuthArgs, MetricsArgs, ProvidersArgs, RedisArgs, WebhooksArgs,
+};
 
 use crate::args::StorageArgs;
 use crate::compose::{self, Parts};
@@ -23,6 +25,8 @@ pub(crate) struct ApiCommand {
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
+    auth: AuthArgs,
+    #[command(flatten)]
     providers: ProvidersArgs,
     #[command(flatten)]
     webhooks: WebhooksArgs,
@@ -41,13 +45,14 @@ pub(crate) async fn run(args: &ApiCommand) -> Outcome {
     let api = args.api.resolve();
     let metrics = args.metrics.resolve(Some(&api))?;
     let providers = args.providers.resolve(&config::environment)?;
+    let github = args.auth.resolve(providers.timeout);
     let storage = args.storage.prepare(&ambient)?;
     let listener = compose::bind("KEYWAY_LISTEN", api.listen).await?;
 
     let store = compose::connect_migrated(&storage.database, &storage.keys, &ambient).await?;
     let mut process = Process::new();
     let redis = Some((&redis, storage.database.startup_timeout));
-    let parts = Parts::assemble(store, redis, &providers, ambient, &process, true).await?;
+    let parts = Parts::assemble(store, redis, &providers, github, ambient, &process, true).await?;
     if let Some(address) = metrics {
         compose::start_metrics(&mut process, &parts, address, true).await?;
     }

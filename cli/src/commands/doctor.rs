@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{ArgMatches, Args, CommandFactory};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
-    self, ApiArgs, ConfigError, Database, Entry, KeyOrigin, MetricsArgs, ProvidersArgs, RedisArgs,
-    RedisSettings, WebhooksArgs, WorkerArgs,
+    self, ApiArgs, AuthArgs, ConfigError, Database, Entry, KeyOrigin, MetricsArgs, ProvidersArgs,
+    RedisArgs, RedisSettings, WebhooksArgs, WorkerArgs,
 };
 use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::providers::ProviderError;
@@ -48,6 +48,8 @@ pub(crate) struct DoctorArgs {
     metrics: MetricsArgs,
     #[command(flatten)]
     worker: WorkerArgs,
+    #[command(flatten)]
+    auth: AuthArgs,
     #[command(flatten)]
     providers: ProvidersArgs,
     #[command(flatten)]

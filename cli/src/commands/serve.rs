@@ -3,7 +3,8 @@
 use clap::Args;
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
-    self, ApiArgs, MetricsArgs, ProvidersArgs, RedisArgs, WebhooksArgs, WorkerArgs, check_lease,
+    self, ApiArgs, AuthArgs, MetricsArgs, ProvidersArgs, RedisArgs, WebhooksArgs, WorkerArgs,
+    check_lease,
 };
 use keyway_shared::domain::account::{KeyEnvironment, Scope, User};
 use keyway_shared::secret::Secret;
@@ -39,6 +40,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     worker: WorkerArgs,
     #[command(flatten)]
+    auth: AuthArgs,
+    #[command(flatten)]
     providers: ProvidersArgs,
     #[command(flatten)]
     webhooks: WebhooksArgs,
@@ -55,6 +58,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     let metrics = args.metrics.resolve(Some(&api))?;
     let worker = args.worker.resolve()?;
     let providers = args.providers.resolve(&config::environment)?;
+    let github = args.auth.resolve(providers.timeout);
     check_lease(&worker, &providers)?;
     let redis = args.redis.resolve(&config::environment)?;
     let storage = args.storage.prepare(&ambient)?;
@@ -78,6 +82,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
         store,
         redis.as_ref().map(|redis| (redis, patience)),
         &providers,
+        github,
         ambient,
         &process,
         true,

@@ -3,7 +3,7 @@
 use clap::Args;
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
-    self, MetricsArgs, ProvidersArgs, RedisArgs, WebhooksArgs, WorkerArgs, check_lease,
+    self, AuthArgs, MetricsArgs, ProvidersArgs, RedisArgs, WebhooksArgs, WorkerArgs, check_lease,
 };
 
 use crate::args::StorageArgs;
@@ -25,6 +25,8 @@ pub(crate) struct WorkerCommand {
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
+    auth: AuthArgs,
+    #[command(flatten)]
     providers: ProvidersArgs,
     #[command(flatten)]
     webhooks: WebhooksArgs,
@@ -42,6 +44,7 @@ pub(crate) async fn run(args: &WorkerCommand) -> Outcome {
     let redis = args.redis.require("worker", &config::environment)?;
     let worker = args.worker.resolve()?;
     let providers = args.providers.resolve(&config::environment)?;
+    let github = args.auth.resolve(providers.timeout);
     check_lease(&worker, &providers)?;
     let metrics = args.metrics.resolve(None)?;
     let storage = args.storage.prepare(&ambient)?;
@@ -49,7 +52,7 @@ pub(crate) async fn run(args: &WorkerCommand) -> Outcome {
     let store = compose::connect_migrated(&storage.database, &storage.keys, &ambient).await?;
     let mut process = Process::new();
     let redis = Some((&redis, storage.database.startup_timeout));
-    let parts = Parts::assemble(store, redis, &providers, ambient, &process, false).await?;
+    let parts = Parts::assemble(store, redis, &providers, github, ambient, &process, false).await?;
     if let Some(address) = metrics {
         compose::start_metrics(&mut process, &parts, address, false).await?;
     }

@@ -6,6 +6,7 @@
 //! nowhere else, and always through a [`Lookup`], so that tests bring their own.
 
 mod api;
+mod auth;
 mod data;
 mod database;
 mod dump;
@@ -25,6 +26,7 @@ mod worker;
 use std::ffi::OsString;
 
 pub use api::{ApiArgs, ApiSettings};
+pub use auth::{AuthArgs, AuthMode};
 pub use data::{DataArgs, DataFolder, FolderLock};
 pub use database::{Database, DatabaseArgs, DatabaseUrl};
 pub use dump::{Entry, Source, dump};

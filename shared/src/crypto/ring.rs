@@ -102,6 +102,11 @@ impl Aad {
         Self::new(&[b"webhooks", b"secret", webhook.as_bytes()])
     }
 
+    /// For the token of somebody who signed in through GitHub.
+    pub fn github_token(user: Uuid) -> Self {
+        Self::new(&[b"github_accounts", b"token", user.as_bytes()])
+    }
+
     /// For a setting of the installation.
     pub fn setting(name: &str) -> Self {
         Self::new(&[b"settings", name.as_bytes()])

@@ -5,12 +5,21 @@ use sqlx::QueryBuilder;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::tx::{changed, on, word};
+use super::tx::{changed, on, push_current_member, word};
 use super::{StoreError, Tx};
 use crate::domain::activity::Activity;
 
 /// What a user may see: own entries, and those of vaults that the user is a member of.
-const VISIBLE: &str = " OR vault_id IN (SELECT m.vault_id FROM vault_members m WHERE m.user_id = ";
+macro_rules! push_visible {
+    ($query:ident, $user_id:ident, $at:ident) => {
+        $query
+            .push_bind($user_id)
+            .push(" OR vault_id IN (SELECT m.vault_id FROM vault_members m WHERE m.user_id = ")
+            .push_bind($user_id);
+        push_current_member!($query, $at);
+        $query.push("))");
+    };
+}
 
 #[derive(sqlx::FromRow)]
 struct ActivityRow {
@@ -109,14 +118,14 @@ impl Tx {
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<Activity>, i64), StoreError> {
+        let at = self.members_at();
         let rows: Vec<ActivityRow> = on!(self, |conn| async {
             let mut query = QueryBuilder::new(
                 "SELECT id, at, action, user_id, username, vault_id, repo_full_name, platform, ip,
                      api_key_id, session_id, request_id, metadata
                  FROM activity WHERE (user_id = ",
             );
-            query.push_bind(user_id).push(VISIBLE).push_bind(user_id);
-            query.push("))");
+            push_visible!(query, user_id, at);
             if let Some(vault_id) = vault_id {
                 query.push(" AND vault_id = ").push_bind(vault_id);
             }
@@ -129,8 +138,7 @@ impl Tx {
         })?;
         let total: i64 = on!(self, |conn| async {
             let mut query = QueryBuilder::new("SELECT COUNT(*) FROM activity WHERE (user_id = ");
-            query.push_bind(user_id).push(VISIBLE).push_bind(user_id);
-            query.push("))");
+            push_visible!(query, user_id, at);
             if let Some(vault_id) = vault_id {
                 query.push(" AND vault_id = ").push_bind(vault_id);
             }

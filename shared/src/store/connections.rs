@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::tx::{changed, on, one_row, open_text, word};
+use super::tx::{changed, current_member, on, one_row, open_text, word};
 use super::{StoreError, Tx};
 use crate::crypto::Aad;
 use crate::domain::connection::{Connection, ConnectionStatus, Credential};
@@ -163,14 +163,17 @@ impl Tx {
         environment_id: Uuid,
         connection_id: Uuid,
     ) -> Result<(Option<Role>, Option<(Connection, Credential)>), StoreError> {
-        let role: Option<String> = on!(self, |conn| sqlx::query_scalar(
+        let at = self.members_at();
+        let role: Option<String> = on!(self, |conn| sqlx::query_scalar(concat!(
             "SELECT m.role FROM vault_members m
-                 JOIN environments e ON e.vault_id = m.vault_id AND e.id = $3
-             WHERE m.user_id = $1 AND m.vault_id = $2"
-        )
+                     JOIN environments e ON e.vault_id = m.vault_id AND e.id = $3
+                 WHERE m.user_id = $1 AND m.vault_id = $2 AND ",
+            current_member!("$4")
+        ))
         .bind(user_id)
         .bind(vault_id)
         .bind(environment_id)
+        .bind(at)
         .fetch_optional(conn))?;
         let role = role
             .map(|role| word(&role, "vault_members", "role", vault_id))

@@ -21,6 +21,8 @@ pub enum Constraint {
     LinksDestination,
     /// Another vault is linked with that destination, and does not share it.
     LinksHolder,
+    /// Another user has the account at GitHub.
+    GitHubAccount,
     /// A job of that project is running.
     JobsProjectRunning,
     /// Any other, primary keys among them.
@@ -33,11 +35,12 @@ impl Constraint {
         match name {
             "users_username_unique" => Self::UsersUsername,
             "api_keys_token_unique" => Self::ApiKeysToken,
-            "vaults_repo_unique" => Self::VaultsRepo,
+            "vaults_repo_unique" | "vaults_github_repo" => Self::VaultsRepo,
             "environments_name_unique" => Self::EnvironmentsName,
             "secrets_key_unique" => Self::SecretsKey,
             "connections_account_unique" => Self::ConnectionsAccount,
             "links_destination_unique" => Self::LinksDestination,
+            "github_accounts_id_unique" => Self::GitHubAccount,
             "jobs_project_running" => Self::JobsProjectRunning,
             _ => Self::Other,
         }
@@ -52,7 +55,7 @@ impl Constraint {
         match columns {
             "users.username_key" => Self::UsersUsername,
             "api_keys.token_hash" => Self::ApiKeysToken,
-            "vaults.repo_key" => Self::VaultsRepo,
+            "vaults.repo_key" | "vaults.github_repo_id" => Self::VaultsRepo,
             "environments.vault_id, environments.name" => Self::EnvironmentsName,
             "secrets.environment_id, secrets.key" => Self::SecretsKey,
             "connections.user_id, connections.provider, connections.provider_account_id" => {
@@ -60,6 +63,7 @@ impl Constraint {
             }
             "links.environment_id, links.connection_id, links.project_id, links.service_id, \
              links.provider_environment, links.git_branch" => Self::LinksDestination,
+            "github_accounts.github_id" => Self::GitHubAccount,
             "jobs.project_key" => Self::JobsProjectRunning,
             _ => Self::Other,
         }

@@ -15,6 +15,7 @@ pub mod environments;
 mod error;
 pub mod fingerprints;
 pub mod gates;
+pub mod github;
 pub mod idempotency;
 pub mod jobs;
 pub mod links;

@@ -97,8 +97,17 @@ impl Store {
             ring: Arc::new(ring),
             ambient,
             manual_time: false,
+            github_roles: false,
         };
         Ok(Self { pools, context })
+    }
+
+    /// Roles are those that GitHub told, for as long as they count, instead of those that admins of
+    /// vaults gave.
+    #[must_use]
+    pub fn with_github_roles(mut self) -> Self {
+        self.context.github_roles = true;
+        self
     }
 
     /// For tests: on Postgres too, [`Tx::now`] is the ambient clock's.

@@ -21,6 +21,8 @@ pub(super) struct Context {
     pub(super) ambient: Ambient,
     /// Postgres' own clock is left out of account.
     pub(super) manual_time: bool,
+    /// Members count for as long as GitHub's word for them does.
+    pub(super) github_roles: bool,
 }
 
 /// The transaction of either database.
@@ -103,6 +105,34 @@ macro_rules! changed {
 }
 pub(super) use changed;
 
+/// That the member `m` counts; the argument is the number of the parameter that has
+/// [`Tx::members_at`]. A member that an admin gave a role has no time, one of GitHub's has one.
+macro_rules! current_member {
+    ($at:literal) => {
+        concat!(
+            "(m.valid_until > ",
+            $at,
+            " OR (m.valid_until IS NULL AND ",
+            $at,
+            " IS NULL))"
+        )
+    };
+}
+pub(super) use current_member;
+
+/// Adds the same condition, after another one, to a query that is put together.
+macro_rules! push_current_member {
+    ($query:ident, $at:expr) => {
+        $query
+            .push(" AND (m.valid_until > ")
+            .push_bind($at)
+            .push(" OR (m.valid_until IS NULL AND ")
+            .push_bind($at)
+            .push(" IS NULL))")
+    };
+}
+pub(super) use push_current_member;
+
 impl Tx {
     /// Makes everything done since [`begin`](super::Store::begin) durable and visible.
     pub async fn commit(self) -> Result<(), StoreError> {
@@ -140,6 +170,14 @@ impl Tx {
         };
         self.now = Some(now);
         Ok(now)
+    }
+
+    /// What the condition `current_member!` takes: the time of now where roles are GitHub's, nothing
+    /// where admins of vaults give them.
+    pub(super) fn members_at(&self) -> Option<DateTime<Utc>> {
+        self.context
+            .github_roles
+            .then(|| self.context.ambient.now())
     }
 
     /// Seals a text under the active key.

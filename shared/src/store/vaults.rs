@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::tx::{changed, on, one_row, word};
+use super::github::BELIEVED;
+use super::tx::{changed, current_member, on, one_row, word};
 use super::{StoreError, Tx};
 use crate::domain::link::Link;
 use crate::domain::vault::{Environment, Member, Role, Vault, VaultAccess};
@@ -24,11 +25,15 @@ pub struct VaultSummary {
     pub links: Vec<Link>,
 }
 
-/// The vaults that a user ($1) is a member of, with the role.
+/// The vaults that a user ($1) is a member of ($2: see [`Tx::members_at`]), with the role.
 macro_rules! select_access {
     () => {
-        "SELECT v.id, v.created_by, v.repo_owner, v.repo_name, v.created_at, v.updated_at, m.role
-         FROM vaults v JOIN vault_members m ON m.vault_id = v.id AND m.user_id = $1 "
+        concat!(
+            "SELECT v.id, v.created_by, v.repo_owner, v.repo_name, v.created_at, v.updated_at, m.role
+             FROM vaults v JOIN vault_members m ON m.vault_id = v.id AND m.user_id = $1 AND ",
+            current_member!("$2"),
+            " "
+        )
     };
 }
 
@@ -103,8 +108,15 @@ impl Tx {
         .bind(vault.created_at)
         .bind(vault.updated_at)
         .execute(conn))?;
-        self.upsert_member(vault.id, vault.created_by, Role::Admin, vault.created_at)
-            .await?;
+        let (id, at) = (vault.id, vault.created_at);
+        if self.context.github_roles {
+            // Whoever makes a vault has just been asked about.
+            self.set_github_role(id, vault.created_by, Some(Role::Admin), at, at + BELIEVED)
+                .await?;
+        } else {
+            self.upsert_member(id, vault.created_by, Role::Admin, at)
+                .await?;
+        }
         for environment in environments {
             self.insert_environment(environment).await?;
         }
@@ -118,11 +130,13 @@ impl Tx {
         owner: &str,
         repo: &str,
     ) -> Result<Option<VaultAccess>, StoreError> {
+        let at = self.members_at();
         let row: Option<AccessRow> = on!(self, |conn| sqlx::query_as(concat!(
             select_access!(),
-            "WHERE v.repo_key = $2"
+            "WHERE v.repo_key = $3"
         ))
         .bind(user_id)
+        .bind(at)
         .bind(format!("{owner}/{repo}").to_lowercase())
         .fetch_optional(conn))?;
         row.map(VaultAccess::try_from).transpose()
@@ -134,11 +148,13 @@ impl Tx {
         user_id: Uuid,
         vault_id: Uuid,
     ) -> Result<Option<VaultAccess>, StoreError> {
+        let at = self.members_at();
         let row: Option<AccessRow> = on!(self, |conn| sqlx::query_as(concat!(
             select_access!(),
-            "WHERE v.id = $2"
+            "WHERE v.id = $3"
         ))
         .bind(user_id)
+        .bind(at)
         .bind(vault_id)
         .fetch_optional(conn))?;
         row.map(VaultAccess::try_from).transpose()
@@ -151,18 +167,22 @@ impl Tx {
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<VaultSummary>, i64), StoreError> {
+        let at = self.members_at();
         let rows: Vec<AccessRow> = on!(self, |conn| sqlx::query_as(concat!(
             select_access!(),
-            "ORDER BY v.updated_at DESC, v.id DESC LIMIT $2 OFFSET $3"
+            "ORDER BY v.updated_at DESC, v.id DESC LIMIT $3 OFFSET $4"
         ))
         .bind(user_id)
+        .bind(at)
         .bind(limit)
         .bind(offset)
         .fetch_all(conn))?;
-        let total: i64 = on!(self, |conn| sqlx::query_scalar(
-            "SELECT COUNT(*) FROM vault_members WHERE user_id = $1"
-        )
+        let total: i64 = on!(self, |conn| sqlx::query_scalar(concat!(
+            "SELECT COUNT(*) FROM vault_members m WHERE m.user_id = $1 AND ",
+            current_member!("$2")
+        ))
         .bind(user_id)
+        .bind(at)
         .fetch_one(conn))?;
         let page = rows
             .into_iter()
@@ -188,13 +208,18 @@ impl Tx {
         user_id: Uuid,
         vault_id: Uuid,
     ) -> Result<bool, StoreError> {
+        let at = self.members_at();
         let environments = self.list_environments(vault_id).await?;
-        let rows = changed!(self, |conn| sqlx::query(
+        let rows = changed!(self, |conn| sqlx::query(concat!(
             "DELETE FROM vaults WHERE id = $2 AND EXISTS
-                 (SELECT 1 FROM vault_members m WHERE m.vault_id = vaults.id AND m.user_id = $1)"
-        )
+                     (SELECT 1 FROM vault_members m
+                      WHERE m.vault_id = vaults.id AND m.user_id = $1 AND ",
+            current_member!("$3"),
+            ")"
+        ))
         .bind(user_id)
         .bind(vault_id)
+        .bind(at)
         .execute(conn))?;
         if rows == 1 {
             for environment in environments {
@@ -221,12 +246,16 @@ impl Tx {
 
     /// The members, oldest first.
     pub async fn list_members(&mut self, vault_id: Uuid) -> Result<Vec<Member>, StoreError> {
-        let rows: Vec<MemberRow> = on!(self, |conn| sqlx::query_as(
+        let at = self.members_at();
+        let rows: Vec<MemberRow> = on!(self, |conn| sqlx::query_as(concat!(
             "SELECT m.user_id, u.username, m.role, m.created_at
              FROM vault_members m JOIN users u ON u.id = m.user_id
-             WHERE m.vault_id = $1 ORDER BY m.created_at, m.user_id"
-        )
+             WHERE m.vault_id = $1 AND ",
+            current_member!("$2"),
+            " ORDER BY m.created_at, m.user_id"
+        ))
         .bind(vault_id)
+        .bind(at)
         .fetch_all(conn))?;
         rows.into_iter().map(Member::try_from).collect()
     }

@@ -4,6 +4,7 @@ mod auto_syncs;
 mod cancels;
 mod connections;
 mod events;
+mod github;
 mod idempotency;
 mod jobs;
 mod joins;

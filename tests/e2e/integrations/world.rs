@@ -139,6 +139,7 @@ impl World {
         WorkerContext {
             store: app.store.clone(),
             queue: app.queue.clone(),
+            roles: app.state.roles.clone(),
             providers: Arc::clone(&app.state.providers),
             fingerprint_key: app.store.unlock().await.expect("a key"),
             ambient: app.ambient.clone(),

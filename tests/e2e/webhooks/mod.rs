@@ -35,6 +35,7 @@ async fn context(app: &TestApp, webhooks_allow_private: bool) -> WorkerContext {
     WorkerContext {
         store: app.store.clone(),
         queue: app.queue.clone(),
+        roles: app.state.roles.clone(),
         providers: Arc::clone(&app.state.providers),
         fingerprint_key: app.store.unlock().await.expect("a key"),
         ambient: app.ambient.clone(),

@@ -50,6 +50,8 @@ pub(crate) enum Failure {
     Ended(ErrorCode, String),
     /// Another job has the project, or there is no room for one more delivery right now.
     Busy,
+    /// GitHub cannot be asked who may do this, for so long.
+    Unasked(Duration),
     /// A webhook did not take what it was sent.
     Undelivered(Undelivered),
     /// Our own side said stop.

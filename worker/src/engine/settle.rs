@@ -119,6 +119,9 @@ impl Engine {
                 return queued("another job has the project", now);
             }
             Failure::Busy => return queued("a job writes to the project", now + LOOK_AGAIN),
+            Failure::Unasked(wait) => {
+                return queued("GitHub cannot be asked for roles", now + wait);
+            }
             Failure::Stopped(Stop::Cancelled) => {
                 let message = "The job was cancelled.".to_owned();
                 return Entry::End(Box::new(Finished::cancelled(job, message, learnt)));

@@ -28,6 +28,11 @@ impl Run<'_> {
             return Err(Failure::Stopped(Stop::LeaseLost));
         }
         for record in open {
+            match self.ask_for_role(record.user_id, record.vault_id).await {
+                // Without GitHub's word there is no authority, and the row is closed without it.
+                Ok(()) | Err(Failure::Ended(..)) => {}
+                Err(failure) => return Err(failure),
+            }
             let closed = match self.authority_of(&record).await? {
                 Some((connection, credential, value)) => {
                     let owner = self.session(provider, &connection, credential);

@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::{StreamExt, TryStreamExt};
 use keyway_shared::domain::connection::{Connection, ConnectionStatus, Credential};
 use keyway_shared::domain::job::{ErrorCode, JobKind, project_key};
 use keyway_shared::domain::vault::{Role, VaultSnapshot};
+use keyway_shared::github::RoleError;
 use keyway_shared::providers::{Provider, ProviderError, Session};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::Tx;
@@ -19,6 +21,7 @@ use keyway_shared::sync::planner::{Decision, Inputs, Rules, plan, unverified};
 use keyway_shared::sync::remote::{Destination, Fingerprint, RemoteValue, RemoteView};
 use keyway_shared::sync::saved::{Remainder, SavedPlan, remainder, save, stale};
 use keyway_shared::sync::warnings::Warning;
+use uuid::Uuid;
 
 use super::Run;
 use super::learnt::Place;
@@ -68,6 +71,8 @@ fn place(provider: &dyn Provider, destination: &Destination) -> Place {
 impl Run<'_> {
     /// Looks at both sides. With `values`, remote values that matter and are not known are read.
     pub(super) async fn scene(&self, values: bool) -> Result<Scene, Failure> {
+        self.ask_for_role(self.job.user_id, self.job.vault_id)
+            .await?;
         let mut tx = self.engine.store().begin_read().await?;
         let (connection, credential) = self.authorise(&mut tx).await?;
         self.learn(|learnt| learnt.provider = Some(connection.provider));
@@ -110,6 +115,24 @@ impl Run<'_> {
             return Failure::Provider(ProviderError::Unauthorized);
         }
         failure
+    }
+
+    /// In GitHub mode: sees to it that a user's role is what GitHub says. Nobody is here to send a
+    /// token: the one of the user's last sign-in is asked with.
+    pub(super) async fn ask_for_role(&self, user: Uuid, vault: Uuid) -> Result<(), Failure> {
+        let Some(roles) = &self.engine.context.roles else {
+            return Ok(());
+        };
+        roles.of_vault(user, None, vault).await.map_err(|error| match error {
+            RoleError::SignInAgain | RoleError::BadToken => gone(
+                "GitHub has to be asked whether the one who asked may still do this, and takes no \
+                 token of theirs. They have to sign in through GitHub again.",
+            ),
+            RoleError::NotNow { retry_after } => {
+                Failure::Unasked(Duration::from_secs(retry_after))
+            }
+            RoleError::Store(error) => Failure::Store(error),
+        })
     }
 
     /// Whoever asked must still be allowed to, at every start.

@@ -59,7 +59,7 @@ impl World {
             },
         };
         let mut process = Process::new();
-        let parts = Parts::assemble(store, None, &providers, ambient, &process, true).await?;
+        let parts = Parts::assemble(store, None, &providers, None, ambient, &process, true).await?;
         let token = first_key(&parts.store, &parts.ambient)
             .await?
             .ok_or_else(|| Failure::new("the demo's database is not empty"))?;

@@ -12,7 +12,7 @@ use super::row::{JobRow, columns};
 use super::{JobFilter, JobView};
 use crate::domain::job::{Job, JobAttempt, JobClass};
 use crate::store::pauses::is_paused;
-use crate::store::tx::{on, word};
+use crate::store::tx::{current_member, on, push_current_member, word};
 use crate::store::{StoreError, Tx};
 
 /// How long the bell has before the sweeper rings for the job whose turn it is.
@@ -73,14 +73,14 @@ macro_rules! view_columns {
 
 /// Adds the conditions of who asks and of the filter, except the cursor.
 macro_rules! narrow {
-    ($query:ident, $user_id:ident, $filter:ident) => {
+    ($query:ident, $user_id:ident, $at:ident, $filter:ident) => {
         $query.push_bind($user_id);
         $query.push(
             " OR jobs.vault_id IN (SELECT m.vault_id FROM vault_members m WHERE m.user_id = ",
         );
-        $query
-            .push_bind($user_id)
-            .push(")) AND jobs.kind <> 'webhook'");
+        $query.push_bind($user_id);
+        push_current_member!($query, $at);
+        $query.push(")) AND jobs.kind <> 'webhook'");
         if let Some(vault_id) = $filter.vault_id {
             $query.push(" AND jobs.vault_id = ").push_bind(vault_id);
         }
@@ -106,6 +106,7 @@ impl Tx {
         user_id: Uuid,
         id: Uuid,
     ) -> Result<Option<JobView>, StoreError> {
+        let at = self.members_at();
         let row: Option<ViewRow> = on!(self, |conn| sqlx::query_as(concat!(
             "SELECT ",
             columns!(),
@@ -113,10 +114,13 @@ impl Tx {
             " FROM jobs JOIN vaults v ON v.id = jobs.vault_id
              WHERE jobs.id = $2 AND jobs.kind <> 'webhook'
                  AND (jobs.user_id = $1 OR jobs.vault_id IN
-                 (SELECT m.vault_id FROM vault_members m WHERE m.user_id = $1))"
+                 (SELECT m.vault_id FROM vault_members m WHERE m.user_id = $1 AND ",
+            current_member!("$3"),
+            "))"
         ))
         .bind(user_id)
         .bind(id)
+        .bind(at)
         .fetch_optional(conn))?;
         row.map(JobView::try_from).transpose()
     }
@@ -159,6 +163,7 @@ impl Tx {
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<JobView>, i64), StoreError> {
+        let at = self.members_at();
         let rows: Vec<ViewRow> = on!(self, |conn| async {
             let mut query = QueryBuilder::new(concat!(
                 "SELECT ",
@@ -167,7 +172,7 @@ impl Tx {
                 " FROM jobs JOIN vaults v ON v.id = jobs.vault_id
                  WHERE (jobs.user_id = "
             ));
-            narrow!(query, user_id, filter);
+            narrow!(query, user_id, at, filter);
             if let Some(cursor) = filter.cursor {
                 query.push(" AND jobs.id < ").push_bind(cursor);
             }
@@ -177,7 +182,7 @@ impl Tx {
         })?;
         let total: i64 = on!(self, |conn| async {
             let mut query = QueryBuilder::new("SELECT COUNT(*) FROM jobs WHERE (jobs.user_id = ");
-            narrow!(query, user_id, filter);
+            narrow!(query, user_id, at, filter);
             query.build_query_scalar().fetch_one(conn).await
         })?;
         let views: Result<Vec<_>, _> = rows.into_iter().map(JobView::try_from).collect();

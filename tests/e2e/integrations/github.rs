@@ -1,0 +1,112 @@
+//! Jobs in GitHub mode: whoever asked is asked about again when the job runs.
+
+use chrono::TimeDelta;
+use keyway_shared::secret::Secret;
+use keyway_simulator::github::{GitHub, Permission};
+use keyway_simulator::vercel::Preset;
+use keyway_simulator::{Action, Fault};
+use keyway_tests::app::TestApp;
+use keyway_tests::database::Profile;
+use keyway_tests::on_both_profiles;
+use keyway_tests::stand_in::StandIn;
+use serde_json::{Value, json};
+
+use super::world::{SYNC, World, connect, id};
+
+const REPO: &str = "acme/my-app";
+
+async fn start(profile: Profile) -> (GitHub, World, String) {
+    let github = GitHub::start().await.expect("a stand-in");
+    github.add_repo(REPO, true);
+    let token = github.add_user("ada");
+    github.grant(REPO, "ada", Some(Permission::Admin));
+    let vercel = StandIn::start(Preset::LivedIn).await.expect("a stand-in");
+    let mut builder = TestApp::builder(profile);
+    builder.providers.vercel.api_url = vercel.url();
+    builder.github_url = Some(github.url());
+    let app = builder.start().await;
+    let account = app.account("local").await;
+    let me = app.client(&token);
+    me.post("/v1/vaults", json!({ "repoFullName": REPO }))
+        .await
+        .data(201);
+    let secret = json!({ "key": "A", "value": "1", "environment": "production" });
+    me.post(&format!("/v1/vaults/{REPO}/secrets"), secret)
+        .await
+        .data(201);
+    let connection = connect(&me).await;
+    let world = World {
+        app,
+        vercel,
+        account,
+        me,
+        connection,
+    };
+    (github, world, token)
+}
+
+/// Asks for a sync, and runs it once after a time.
+async fn sync_after(world: &World, time: TimeDelta) -> Value {
+    let me = world.me.clone().with("prefer", "respond-async");
+    let job = me.post(SYNC, world.fields()).await.data(202);
+    world.app.advance(time);
+    run(world, &job).await
+}
+
+async fn run(world: &World, job: &Value) -> Value {
+    world.manual_worker().await.run(id(&job["id"])).await;
+    let path = format!("/v1/integrations/jobs/{}", job["id"].as_str().unwrap());
+    world.me.get(&path).await.data(200)
+}
+
+async fn a_job_runs_while_github_says_that_it_may(profile: Profile) {
+    let (github, world, token) = start(profile).await;
+    // What GitHub told a moment ago counts.
+    let job = sync_after(&world, TimeDelta::zero()).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+
+    // Nobody is here to ask with a token, and none is kept.
+    let job = sync_after(&world, TimeDelta::seconds(61)).await;
+    assert_eq!(job["state"], "failed");
+    assert_eq!(job["errorCode"], "authority-gone");
+
+    // One is kept from a sign-in.
+    let me = world.me.get("/v1/users/me").await.data(200);
+    let mut tx = world.app.store.begin().await.unwrap();
+    let now = tx.now().await.unwrap();
+    tx.set_github_token(id(&me["id"]), Some(&Secret::new(token.as_str())), now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let job = sync_after(&world, TimeDelta::seconds(61)).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+
+    // GitHub is away: the job waits, and nothing is written.
+    let away = Fault::next(Action::json(502, &json!({})));
+    let me = world.me.clone().with("prefer", "respond-async");
+    let job = me.post(SYNC, world.fields()).await.data(202);
+    world.app.advance(TimeDelta::seconds(61));
+    github.fault(away.path("/repositories/"));
+    let job = run(&world, &job).await;
+    assert_eq!(
+        (&job["state"], &job["attempt"]),
+        (&json!("queued"), &json!(0))
+    );
+    world.app.advance(TimeDelta::seconds(10));
+    let job = run(&world, &job).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+
+    // Reading is enough to push, and no part in the repository is not.
+    github.grant(REPO, "ada", Some(Permission::Pull));
+    let job = sync_after(&world, TimeDelta::seconds(61)).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    let me = world.me.clone().with("prefer", "respond-async");
+    let job = me.post(SYNC, world.fields()).await.data(202);
+    world.app.advance(TimeDelta::seconds(61));
+    github.grant(REPO, "ada", None);
+    let job = run(&world, &job).await;
+    assert_eq!(job["state"], "failed");
+    assert_eq!(job["errorCode"], "authority-gone");
+}
+
+on_both_profiles!(a_job_runs_while_github_says_that_it_may);
