@@ -1,8 +1,10 @@
 //! `Idempotency-Key` on every POST: a request that is sent again has its effect once.
 //!
 //! What a request comes to is kept with its key: the job that it made (bound in the transaction that
-//! makes it), or its answer. Failures are not kept, since what failed has changed nothing. A handler
-//! runs to its end also when its caller goes away: that caller is the one who will ask again.
+//! makes it), or its answer. That it changed something is noted in the transaction of the change, so that it
+//! is not done again should its answer be lost. Failures are not kept, since what failed has changed
+//! nothing. A handler runs to its end also when its caller goes away: that caller is the one who will
+//! ask again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +38,7 @@ const KEEP: Duration = Duration::from_hours(24);
 const LOCK: Duration = Duration::from_mins(2);
 /// Seconds after which it is worth sending again what is on its way.
 const UNDER_WAY: u64 = 1;
-/// Longest answer that is kept.
+/// Longest answer that is kept. Of a longer one is kept that it was given.
 const MAX_ANSWER: usize = 1 << 20;
 
 /// Marks an answer that bears a secret: shown once, never kept.
@@ -72,6 +74,23 @@ pub(crate) async fn bind(tx: &mut Tx, job: Uuid) -> Result<(), ApiError> {
     }
     current.bound.store(true, Ordering::Relaxed);
     Ok(())
+}
+
+/// Notes that the request is carried out by this unit of work, if it bears a key.
+pub(crate) async fn mark(tx: &mut Tx) -> Result<(), ApiError> {
+    let Some(current) = Context::current().keyed else {
+        return Ok(());
+    };
+    // Bound to a job: that tells more.
+    if current.made.is_some() || current.bound.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    if tx.mark_keyed(current.id).await? {
+        return Ok(());
+    }
+    Err(ApiError::UnderWay {
+        retry_after: UNDER_WAY,
+    })
 }
 
 /// Notes scopes that the answer depends on.
@@ -163,7 +182,8 @@ async fn keyed(
         }
         Keyed::Unkept => {
             return Err(ApiError::conflict(
-                "The request was answered before, with a secret that is shown once only",
+                "The request was carried out before. Its answer is not kept: it bore a secret that is \
+                 shown once only, or it was lost",
             ));
         }
     };
@@ -202,7 +222,12 @@ async fn run(state: ApiState, current: Current, request: Request, next: Next) ->
     }
     let bears_secret = response.extensions().get::<BearsSecret>().is_some();
     let (parts, body) = response.into_parts();
-    let body = to_bytes(body, MAX_ANSWER).await.unwrap_or_default();
+    // Our own answers are in memory already.
+    let body = match to_bytes(body, usize::MAX).await {
+        Ok(body) => body,
+        Err(error) => return ApiError::internal(&error).into_response(),
+    };
+    let is_long = body.len() > MAX_ANSWER;
     let answer = KeptAnswer {
         status: parts.status.as_u16(),
         data: data(&body),
@@ -216,7 +241,7 @@ async fn run(state: ApiState, current: Current, request: Request, next: Next) ->
             .unwrap_or_else(PoisonError::into_inner)
             .clone(),
     };
-    let kept = match (is_success, bears_secret) {
+    let kept = match (is_success, bears_secret || is_long) {
         (false, _) => Kept::Nothing,
         (true, true) => Kept::Fact,
         (true, false) => Kept::Answer(answer),
@@ -237,7 +262,7 @@ fn data(body: &Bytes) -> Value {
 enum Kept {
     /// It failed, and changed nothing.
     Nothing,
-    /// That it was answered; the answer bore a secret.
+    /// That it was answered; the answer bore a secret, or is long.
     Fact,
     Answer(KeptAnswer),
 }

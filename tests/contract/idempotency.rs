@@ -113,6 +113,36 @@ pub(crate) async fn an_answer_is_kept_and_a_failure_is_not(world: &World) {
     assert_eq!(begin(world, ada, "/failed", "x").await.1, Keyed::New);
 }
 
+pub(crate) async fn what_is_carried_out_is_not_begun_again(world: &World) {
+    let ada = world.user("ada").await.id;
+    let (id, _) = begin(world, ada, "/a", "").await;
+    // Undone with the change that it is about.
+    let mut tx = world.tx().await;
+    assert!(tx.mark_keyed(id).await.unwrap());
+    drop(tx);
+    let mut tx = world.tx().await;
+    tx.forget_keyed(id).await.unwrap();
+    tx.commit().await.unwrap();
+    let (id, known) = begin(world, ada, "/a", "").await;
+    assert_eq!(known, Keyed::New);
+    let mut tx = world.tx().await;
+    assert!(tx.mark_keyed(id).await.unwrap());
+    tx.commit().await.unwrap();
+    // Its answer is still to come, or not.
+    assert_eq!(begin(world, ada, "/a", "").await.1, Keyed::UnderWay);
+    let mut tx = world.tx().await;
+    tx.forget_keyed(id).await.unwrap();
+    tx.commit().await.unwrap();
+    world.advance(121);
+    assert_eq!(begin(world, ada, "/a", "").await.1, Keyed::Unkept);
+    // Somebody else has the key by now.
+    let (slow, _) = begin(world, ada, "/b", "").await;
+    world.advance(121);
+    assert_eq!(begin(world, ada, "/b", "").await.1, Keyed::New);
+    let mut tx = world.tx().await;
+    assert!(!tx.mark_keyed(slow).await.unwrap());
+}
+
 pub(crate) async fn a_request_that_died_on_its_way_is_begun_again(world: &World) {
     let acme = world.place("acme").await;
     let ada = acme.user.id;

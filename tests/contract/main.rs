@@ -147,6 +147,7 @@ behaviours! {
         of_two_at_once_one_begins,
         a_key_leads_to_its_job,
         an_answer_is_kept_and_a_failure_is_not,
+        what_is_carried_out_is_not_begun_again,
         a_request_that_died_on_its_way_is_begun_again,
         keys_are_forgotten_after_their_time;
     requests:

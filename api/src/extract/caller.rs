@@ -16,7 +16,7 @@ use super::Credential;
 use crate::auth::cookies;
 use crate::context::request_id;
 use crate::error::ApiError;
-use crate::idempotency::rests_on_scopes;
+use crate::idempotency::{mark, rests_on_scopes};
 use crate::state::ApiState;
 
 /// The user behind a credential.
@@ -153,7 +153,8 @@ impl Caller {
         metadata: serde_json::Value,
     ) -> Result<(), ApiError> {
         let entry = self.activity(state.ambient.new_id(), at, action, vault, metadata);
-        Ok(tx.insert_activity(&entry).await?)
+        tx.insert_activity(&entry).await?;
+        mark(tx).await
     }
 }
 

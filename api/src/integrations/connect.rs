@@ -15,6 +15,7 @@ use super::outside;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Json, Path};
+use crate::idempotency::mark;
 use crate::schema::{Body, Conflicting, Guarded, Missing, Outside};
 use crate::state::ApiState;
 
@@ -140,6 +141,7 @@ pub(crate) async fn connect_provider(
         serde_json::json!({ "provider": name, "method": AuthMethod::Token }),
     );
     tx.insert_activity(&entry).await?;
+    mark(&mut tx).await?;
     tx.commit().await?;
     let ProviderAccount {
         user_id,

@@ -74,7 +74,7 @@ pub enum Keyed {
     Job(Uuid),
     /// It was answered.
     Answered(KeptAnswer),
-    /// It was answered with a secret, which is not kept.
+    /// It was carried out, and its answer is not kept: it bore a secret, or was lost.
     Unkept,
 }
 
@@ -127,7 +127,8 @@ impl Tx {
         if let Some(job_id) = row.job_id {
             return Ok(Keyed::Job(job_id));
         }
-        if row.answered {
+        // Carried out and not answered: whoever did it may be about to answer.
+        if row.answered && (row.status.is_some() || row.locked_until <= now) {
             return row.into_answer();
         }
         if row.locked_until > now {
@@ -156,6 +157,18 @@ impl Tx {
         Ok(rows == 1)
     }
 
+    /// Notes that a request which makes no job is carried out, in the unit of work that does it: should its
+    /// answer not be kept, it is not carried out again. False when the request took too long and another
+    /// has the key by now: then it must not be carried out.
+    pub async fn mark_keyed(&mut self, id: Uuid) -> Result<bool, StoreError> {
+        let rows = changed!(self, |conn| sqlx::query(
+            "UPDATE idempotency_keys SET answered = TRUE WHERE id = $1"
+        )
+        .bind(id)
+        .execute(conn))?;
+        Ok(rows == 1)
+    }
+
     /// Keeps the answer of a request, or that there was one which is not kept.
     pub async fn answer_keyed(
         &mut self,
@@ -164,7 +177,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         changed!(self, |conn| sqlx::query(
             "UPDATE idempotency_keys
-             SET answered = TRUE, status = $2, answer = $3, location = $4, authority = $5
+             SET answered = TRUE, status = $2, answer = $3, location = $4, authority = $5,
+                 locked_until = created_at
              WHERE id = $1"
         )
         .bind(id)
@@ -176,10 +190,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets a request that had no effect. One that made a job is not forgotten.
+    /// Forgets a request that had no effect. One that made a job or was carried out is not forgotten.
     pub async fn forget_keyed(&mut self, id: Uuid) -> Result<(), StoreError> {
         changed!(self, |conn| sqlx::query(
-            "DELETE FROM idempotency_keys WHERE id = $1 AND job_id IS NULL"
+            "DELETE FROM idempotency_keys WHERE id = $1 AND job_id IS NULL AND NOT answered"
         )
         .bind(id)
         .execute(conn))?;

@@ -121,6 +121,41 @@ async fn a_secret_is_not_kept_for_later(profile: Profile) {
     assert!(!again.text.contains("kw_"));
 }
 
+async fn what_was_done_is_not_done_again_without_its_answer(profile: Profile) {
+    let world = World::start(profile).await;
+    // As if the process died between the change and the keeping of its answer.
+    world
+        .app
+        .database
+        .execute(match profile {
+            Profile::Embedded => {
+                "CREATE TRIGGER lost BEFORE UPDATE OF locked_until ON idempotency_keys
+                 BEGIN SELECT RAISE(ABORT, 'lost'); END"
+            }
+            Profile::Production => {
+                "ALTER TABLE idempotency_keys ADD CONSTRAINT lost CHECK (locked_until > created_at)"
+            }
+        })
+        .await;
+    let me = with(&world.me, "k1");
+    let key = json!({ "name": "once", "scopes": ["read:secrets"] });
+    me.post("/v1/api-keys", key.clone()).await.data(200);
+    let again = me.post("/v1/api-keys", key.clone()).await;
+    again.problem(409, "conflict");
+    assert!(!again.header("retry-after").is_empty(), "on its way");
+    world.app.advance(TimeDelta::minutes(3));
+    let again = me.post("/v1/api-keys", key).await;
+    let problem = again.problem(409, "conflict");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("carried out"))
+    );
+    assert!(again.header("retry-after").is_empty());
+    let keys = world.me.get("/v1/api-keys").await.text;
+    assert_eq!(keys.matches("\"once\"").count(), 1, "{keys}");
+}
+
 async fn what_failed_may_be_sent_again(profile: Profile) {
     let world = World::start(profile).await;
     let me = with(&world.me, "k1");
@@ -157,6 +192,7 @@ on_both_profiles!(
     two_at_once_have_one_effect,
     a_replay_is_authorised_again,
     a_secret_is_not_kept_for_later,
+    what_was_done_is_not_done_again_without_its_answer,
     what_failed_may_be_sent_again,
     a_key_has_a_form,
 );

@@ -21,6 +21,7 @@ use super::{LinkBody, check_rules};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Strict, VaultPath};
+use crate::idempotency::mark;
 use crate::integrations::outside::Line;
 use crate::integrations::sync::open::open;
 use crate::integrations::sync::selection::{Selection, production};
@@ -196,6 +197,7 @@ pub(crate) async fn create_link(
         }),
     );
     tx.insert_activity(&entry).await?;
+    mark(&mut tx).await?;
     tx.commit().await?;
     Ok(Data(Linked {
         link: SavedLink {
