@@ -103,7 +103,8 @@ async fn redis_and_a_process_follow_the_same_rules() {
                     end: (roll(2) > 0).then(|| now + i64::from(roll(60_000))),
                 },
                 5 if roll(4) == 0 => {
-                    let gates = [closed(caller.account(), now + i64::from(roll(20_000)))];
+                    let ahead = i64::from([roll(20_000), 100_000_000][roll(2) as usize]);
+                    let gates = [closed(caller.account(), now + ahead)];
                     there.restore(&gates, now).await;
                     here.restore(&gates, now).await;
                     continue;

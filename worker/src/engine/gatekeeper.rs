@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::domain::connection::Connection;
-use keyway_shared::domain::gate::{Ask, Barrier, Budget, ClosedGate, Turn};
+use keyway_shared::domain::gate::{Ask, Barrier, Budget, ClosedGate, Gate, Turn};
 use keyway_shared::domain::job::{Job, JobClass, JobKind};
 use keyway_shared::providers::{CallEnd, CallFamily, CallGuard, Provider, ProviderError, Quota};
 use keyway_shared::queue::Gates;
@@ -113,11 +113,11 @@ impl Gatekeeper {
         Ok(closed)
     }
 
-    async fn remember(&self, family: CallFamily, until: DateTime<Utc>, total: Option<u32>) {
+    async fn remember(&self, family: CallFamily, until: i64, total: Option<u32>) {
         let gate = ClosedGate {
             account: self.caller.account().to_owned(),
             family,
-            until: until.timestamp_millis(),
+            until,
             total,
         };
         let noted = async {
@@ -150,22 +150,22 @@ impl Gatekeeper {
     }
 
     async fn refused(&self, family: CallFamily, until: Option<DateTime<Utc>>, quota: Quota) {
-        let budget = self.budgets[family as usize];
-        let news = News::Refused {
-            until: until.map(|until| until.timestamp_millis()),
-            total: quota.total,
-        };
+        let (budget, now) = (self.budgets[family as usize], self.now());
+        let until = until.map(|until| until.timestamp_millis());
+        let total = quota.total;
+        let news = News::Refused { until, total };
         let effect = self
             .gates
-            .tell(&self.caller, family, budget, self.now(), news)
+            .tell(&self.caller, family, budget, now, news)
             .await;
         if effect.closed {
             metrics::counter!("keyway_gate_closures_total",
                 "provider" => self.caller.provider.as_str(), "family" => family.as_str())
             .increment(1);
-            let until = until.unwrap_or_else(|| self.ambient.now());
-            tracing::info!(%family, %until, total = quota.total, "the provider limits calls");
-            self.remember(family, until, quota.total).await;
+            let until = Gate::closed_until(now, until);
+            let told = DateTime::from_timestamp_millis(until).unwrap_or_default();
+            tracing::info!(%family, until = %told, total, "the provider limits calls");
+            self.remember(family, until, total).await;
         }
     }
 

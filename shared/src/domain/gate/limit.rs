@@ -49,8 +49,10 @@ pub struct Gate {
     pub owed: i64,
     /// … and until when they are kept.
     pub owed_until: i64,
-    /// Places promised in windows to come.
+    /// Places promised in windows to come, …
     pub queue: i64,
+    /// … and those among them of jobs whose callers wait.
+    pub callers: i64,
     /// The provider said no until then.
     pub closed: i64,
     /// Since it did, no call has succeeded: the first one is a trial.
@@ -71,7 +73,7 @@ impl Gate {
             total
         };
         if now < self.closed {
-            return self.place(now, limit, window);
+            return self.place(ask, limit, window);
         }
         if self.trial && now < self.trial_until {
             return Turn::Wait {
@@ -84,7 +86,7 @@ impl Gate {
         if has_place {
             self.owed -= 1;
         } else if !has_room && !ask.urgent {
-            return self.place(now, limit, window);
+            return self.place(ask, limit, window);
         }
         if self.end == 0 {
             self.end = now + window + window / MARGIN_SHARE;
@@ -99,6 +101,12 @@ impl Gate {
         }
     }
 
+    /// Until when it is closed that a provider closed at `now`. Nobody is kept away for longer on its
+    /// word: then there is a trial.
+    pub fn closed_until(now: i64, until: Option<i64>) -> i64 {
+        until.unwrap_or(now + UNTOLD).clamp(now, now + LONGEST)
+    }
+
     /// The provider said no. True when that was not known yet.
     pub fn close(
         &mut self,
@@ -107,7 +115,7 @@ impl Gate {
         told: Option<u32>,
         budget: Option<Budget>,
     ) -> bool {
-        let until = until.unwrap_or(now + UNTOLD).clamp(now, now + LONGEST);
+        let until = Self::closed_until(now, until);
         let news = now >= self.closed;
         let (total, window) = self.known(budget);
         if let Some(told) = told {
@@ -130,8 +138,9 @@ impl Gate {
         }
         self.used = self.total.max(total);
         self.owed = 0;
-        // The one that was refused comes back.
+        // The one that was refused comes back, and may have a caller.
         self.queue += 1;
+        self.callers += i64::from(news);
         self.trial = true;
         self.trial_until = 0;
         news
@@ -155,8 +164,9 @@ impl Gate {
     }
 
     /// It is remembered that the provider said no until then. What was learnt since counts more.
-    pub fn restore(&mut self, until: i64, total: Option<u32>) {
+    pub fn restore(&mut self, now: i64, until: i64, total: Option<u32>) {
         if *self == Self::default() {
+            let until = until.min(now + LONGEST);
             (self.closed, self.end) = (until, until);
             self.total = total.map_or(0, i64::from);
             self.trial = true;
@@ -179,11 +189,13 @@ impl Gate {
     fn roll(&mut self, now: i64, total: i64, window: i64) {
         if self.end > 0 && now >= self.end {
             if now < self.end + window {
+                let total = Self::places(total, window);
                 self.owed = self.queue.min(total - total / INTERACTIVE_SHARE);
                 self.queue -= self.owed;
+                self.callers -= self.callers.min(total);
                 self.owed_until = self.end + window / 2;
             } else {
-                (self.owed, self.queue) = (0, 0);
+                (self.owed, self.queue, self.callers) = (0, 0, 0);
             }
             (self.end, self.used) = (0, 0);
         }
@@ -192,18 +204,30 @@ impl Gate {
         }
     }
 
-    /// The next place that is free in a window to come.
-    fn place(&mut self, now: i64, limit: i64, window: i64) -> Turn {
-        // Without a limit they only come one by one.
-        let limit = if limit > 0 { limit } else { window / SPACING };
+    /// Places in a window. Without a limit those who wait only come one by one.
+    const fn places(limit: i64, window: i64) -> i64 {
+        if limit > 0 { limit } else { window / SPACING }
+    }
+
+    /// The next place that is free in a window to come. Whoever's caller waits is behind others of that
+    /// kind only: background jobs, however many have places, leave a share of each window.
+    fn place(&mut self, ask: &Ask, limit: i64, window: i64) -> Turn {
+        let now = ask.now;
+        let limit = Self::places(limit, window);
+        let ahead = if ask.background {
+            self.queue
+        } else {
+            self.callers
+        };
         let begins = self
             .end
             .max(self.closed)
             .max(if self.end == 0 { self.owed_until } else { 0 });
-        let (windows, before) = (self.queue / limit, self.queue % limit);
+        let (windows, before) = (ahead / limit, ahead % limit);
         let spacing = (window / limit).min(SPACING);
         let at = begins.max(now) + windows * (window + window / MARGIN_SHARE) + before * spacing;
         self.queue += 1;
+        self.callers += i64::from(!ask.background);
         Turn::Wait {
             // Later than now, or somebody would ask in circles.
             until: at.clamp(now + 1, now + LONGEST),
@@ -291,6 +315,62 @@ mod tests {
         };
         assert_eq!(count(&mut gate, background, 20), 8);
         assert_eq!(count(&mut gate, at(0), 20), 2);
+    }
+
+    #[test]
+    fn a_caller_who_waits_is_not_behind_background_jobs() {
+        let mut gate = Gate::default();
+        gate.close(0, Some(1_000), None, BUDGET);
+        let background = Ask {
+            background: true,
+            ..at(10)
+        };
+        let last = (0..500).map(|_| until(gate.ask(&background))).max();
+        assert!(last > Some(3_600_000 - 1));
+        // The next window is theirs, one after the other.
+        let places: Vec<_> = (0..3).map(|_| until(gate.ask(&at(20)))).collect();
+        assert_eq!(places, [1_100, 1_200, 1_300]);
+        // Those behind whom they went are still told to come later.
+        assert_eq!(Some(until(gate.ask(&background))), last);
+        // Whoever comes when it begins has its turn, whatever was promised to the others.
+        let waited = Ask {
+            waited: true,
+            ..at(1_000)
+        };
+        assert!(goes(gate.ask(&waited)));
+        gate.answered();
+        assert_eq!(count(&mut gate, Ask { now: 1_100, ..waited }, 2), 2);
+    }
+
+    #[test]
+    fn places_without_a_budget_do_not_pile_up() {
+        let mut gate = Gate::default();
+        let ask = Ask {
+            budget: None,
+            background: true,
+            ..at(0)
+        };
+        let mut now = 0;
+        for _ in 0..2_000 {
+            gate.close(now, Some(now + 1_000), None, None);
+            let place = until(gate.ask(&Ask { now, ..ask }));
+            assert!(place <= now + 1_000 + 2 * SPACING, "{now}: {place}");
+            now += 2_000;
+            assert!(goes(gate.ask(&Ask { now, ..ask })));
+            gate.answered();
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_closes_it_no_longer_than_what_was_just_said() {
+        let year = 365 * 24 * 3_600_000;
+        let mut gate = Gate::default();
+        gate.close(0, Some(year), None, BUDGET);
+        assert!(goes(gate.ask(&at(LONGEST))));
+        let mut gate = Gate::default();
+        gate.restore(0, year, None);
+        assert!(!goes(gate.ask(&at(LONGEST - 1))));
+        assert!(goes(gate.ask(&at(LONGEST))));
     }
 
     #[test]

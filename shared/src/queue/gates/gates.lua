@@ -9,8 +9,8 @@ local TOGETHER, FIRST_PAUSE, LONGEST_PAUSE = 60000, 5000, 60000
 local HOST = { failures = 5, sources = 3 }
 local ACCOUNT = { failures = 5, sources = 1 }
 
-local GATE = { 'total', 'window', 'end', 'used', 'owed', 'owed_until', 'queue', 'closed', 'trial',
-  'trial_until' }
+local GATE = { 'total', 'window', 'end', 'used', 'owed', 'owed_until', 'queue', 'callers', 'closed',
+  'trial', 'trial_until' }
 local CIRCUIT = { 'failures', 'last', 'open', 'opened', 'trial_until', 'sources' }
 
 local min, max, floor = math.min, math.max, math.floor
@@ -41,27 +41,35 @@ local function known(gate, calls, window)
   return gate.total > 0 and gate.total or calls, gate.window > 0 and gate.window or window
 end
 
+local function places(limit, window)
+  return limit > 0 and limit or floor(window / SPACING)
+end
+
 local function roll(gate, total, window)
   if gate['end'] > 0 and now >= gate['end'] then
     if now < gate['end'] + window then
+      total = places(total, window)
       gate.owed = min(gate.queue, total - floor(total / INTERACTIVE_SHARE))
       gate.queue = gate.queue - gate.owed
+      gate.callers = gate.callers - min(gate.callers, total)
       gate.owed_until = gate['end'] + floor(window / 2)
     else
-      gate.owed, gate.queue = 0, 0
+      gate.owed, gate.queue, gate.callers = 0, 0, 0
     end
     gate['end'], gate.used = 0, 0
   end
   if now >= gate.owed_until then gate.owed = 0 end
 end
 
-local function place(gate, limit, window)
-  if limit == 0 then limit = floor(window / SPACING) end
+local function place(gate, limit, window, background)
+  limit = places(limit, window)
+  local ahead = background and gate.queue or gate.callers
   local begins = max(gate['end'], gate.closed, gate['end'] == 0 and gate.owed_until or 0)
-  local windows, before = floor(gate.queue / limit), gate.queue % limit
+  local windows, before = floor(ahead / limit), ahead % limit
   local spacing = min(floor(window / limit), SPACING)
   local at = max(begins, now) + windows * (window + floor(window / MARGIN_SHARE)) + before * spacing
   gate.queue = gate.queue + 1
+  if not background then gate.callers = gate.callers + 1 end
   return min(max(at, now + 1), now + LONGEST)
 end
 
@@ -71,14 +79,14 @@ local function pass(gate, calls, window, background, waited, urgent)
   total, window = known(gate, calls, window)
   roll(gate, total, window)
   local limit = background and total - floor(total / INTERACTIVE_SHARE) or total
-  if now < gate.closed then return place(gate, limit, window) end
+  if now < gate.closed then return place(gate, limit, window, background) end
   if gate.trial > 0 and now < gate.trial_until then
     return min(now + TRIAL_LOOK, gate.trial_until)
   end
   if waited and gate.owed > 0 then
     gate.owed = gate.owed - 1
   elseif total > 0 and gate.used + gate.owed >= limit and not urgent then
-    return place(gate, limit, window)
+    return place(gate, limit, window, background)
   end
   if gate['end'] == 0 then gate['end'] = now + window + floor(window / MARGIN_SHARE) end
   gate.used = gate.used + 1
@@ -172,6 +180,7 @@ function ops.refused()
   if till > gate.closed then gate.closed, gate['end'] = till, till end
   gate.used = max(gate.total, total)
   gate.owed, gate.queue = 0, gate.queue + 1
+  if fresh then gate.callers = gate.callers + 1 end
   gate.trial, gate.trial_until = 1, 0
   save_gate(gate)
   return { fresh and 1 or 0, 0, 0 }
@@ -198,7 +207,8 @@ end
 function ops.restore()
   if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
   local gate = load(KEYS[2], GATE)
-  gate.closed, gate['end'] = tonumber(ARGV[3]), tonumber(ARGV[3])
+  local till = min(tonumber(ARGV[3]), now + LONGEST)
+  gate.closed, gate['end'] = till, till
   gate.total, gate.trial = tonumber(ARGV[4]), 1
   save_gate(gate)
   return 1

@@ -116,7 +116,7 @@ impl LocalGates {
         state.known = true;
         for one in closed {
             let account = state.account(&one.account.as_str().into(), now);
-            account.gates[one.family as usize].restore(one.until, one.total);
+            account.gates[one.family as usize].restore(now, one.until, one.total);
         }
     }
 
