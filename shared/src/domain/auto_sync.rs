@@ -234,13 +234,20 @@ impl Recurrence {
                     let next = pattern.find_next_occurrence(&time, false).ok()?;
                     Some(next.to_utc())
                 };
-                // Each link has its own place in the minutes after the time.
-                let one = after(now)?;
-                let period = after(one).map_or(SPREAD.1, |two| two - one);
-                let part =
-                    TimeDelta::milliseconds((period.num_milliseconds() as f64 * SPREAD.0) as i64);
-                let offset = share(link, part.min(SPREAD.1));
-                Some(after(now - offset)? + offset)
+                // Each link has its own place in the minutes after a time, which is the same whenever
+                // it is asked for: otherwise one time could come twice.
+                let mut time = after(now - SPREAD.1)?;
+                loop {
+                    let following = after(time);
+                    let pause = following.map_or(SPREAD.1, |following| following - time);
+                    let part = (pause.num_milliseconds() as f64 * SPREAD.0) as i64;
+                    let part = TimeDelta::milliseconds(part).min(SPREAD.1);
+                    let run = time + share(link, part);
+                    if run > now {
+                        return Some(run);
+                    }
+                    time = following.filter(|following| *following > time)?;
+                }
             }
         }
     }

@@ -230,6 +230,24 @@ fn links_of_one_time_are_spread() {
 }
 
 #[test]
+fn each_time_comes_once_however_uneven_the_pauses_are() {
+    let pair = cron("0,10 3 * * *", "UTC").unwrap();
+    for place in [0, 1, 2, 3] {
+        // Somewhere in the first, second, … quarter of what runs are spread over.
+        let link = Uuid::from_u128((place << 30) + (1 << 29));
+        let (mut now, mut runs) = (at("2026-03-01T00:00:00Z"), Vec::new());
+        while runs.len() < 4 {
+            let due = pair.next(link, now, now).unwrap();
+            runs.push(due.format("%d %H").to_string());
+            assert!(due > now);
+            // As late as a scheduler is.
+            now = due + TimeDelta::seconds(1);
+        }
+        assert_eq!(runs, ["01 03", "01 03", "02 03", "02 03"], "{place}");
+    }
+}
+
+#[test]
 fn a_time_that_the_clock_leaps_over_comes_once_and_right_after() {
     // Berlin, 29 March 2026: after 01:59 comes 03:00 (01:00 UTC).
     let daily = cron("30 2 * * *", "Europe/Berlin").unwrap();
