@@ -190,6 +190,10 @@ fn what_has_ended_is_kept_for_an_hour_at_least() {
     assert_eq!(short.plans, Duration::from_hours(2));
     let error = retention(&["--retention-activity", "59m"]).unwrap_err();
     assert_eq!(error.variable, "KEYWAY_RETENTION_ACTIVITY");
+    // What is reckoned back from now must be a time.
+    assert!(parse::<WorkerArgs>(&["--retention-activity", "36500d"]).is_ok());
+    let error = parse::<WorkerArgs>(&["--retention-jobs", "300000y"]).unwrap_err();
+    assert!(error.to_string().contains("at most 36500d"), "{error}");
 }
 
 #[test]

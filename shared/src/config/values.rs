@@ -58,10 +58,14 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// Longer than anything is kept; times that far from now can still be reckoned with.
+const LONGEST: Duration = Duration::from_hours(24 * 36_500);
+
 /// A duration with its unit, longer than nothing.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text.trim()) {
         Ok(duration) if duration.is_zero() => Err("must be longer than 0".to_owned()),
+        Ok(duration) if duration > LONGEST => Err("must be at most 36500d".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{error}; a duration looks like 500ms, 30s or 5m")),
     }
