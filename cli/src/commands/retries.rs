@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 fn groups() -> Vec<(Vec<JobKind>, Vec<RetryRule>)> {
     let mut groups: Vec<(Vec<JobKind>, Vec<RetryRule>)> = Vec::new();
     for kind in JobKind::ALL {
-        let rules = RetryPolicy::default().of(*kind).rules();
+        let rules = RetryPolicy::default().rules_of(*kind);
         match groups.iter_mut().find(|(_, known)| *known == rules) {
             Some((kinds, _)) => kinds.push(*kind),
             None => groups.push((vec![*kind], rules)),
@@ -31,6 +31,14 @@ fn sentence(answer: &RetryAnswer) -> String {
             let pauses: Vec<_> = pauses.iter().copied().map(told).collect();
             let pauses = pauses.join(", ");
             format!("up to {runs} runs, with a random part of {pauses} between them")
+        }
+        RetryAnswer::Redeliver { pauses, .. } => {
+            let runs = pauses.len() + 1;
+            let pauses: Vec<_> = pauses.iter().copied().map(told).collect();
+            let pauses = pauses.join(", ");
+            format!(
+                "up to {runs} runs, with {pauses} between them, each up to a tenth longer; none after a 410"
+            )
         }
         RetryAnswer::Wait { untold, longest } => format!(
             "`waiting` for as long as the provider asks ({} when it does not say, at most {}); not \
@@ -64,7 +72,10 @@ pub(super) fn document() -> Value {
         rules.iter().map(move |rule| {
             let kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
             let (runs, pauses, counted) = match &rule.answer {
-                RetryAnswer::Again { pauses } => (Some(pauses.len() + 1), &pauses[..], true),
+                RetryAnswer::Again { pauses }
+                | RetryAnswer::Redeliver {
+                    longest: pauses, ..
+                } => (Some(pauses.len() + 1), &pauses[..], true),
                 RetryAnswer::Wait { .. } | RetryAnswer::Held => (None, &[][..], false),
                 RetryAnswer::End => (Some(1), &[][..], true),
             };
@@ -120,5 +131,11 @@ mod tests {
             json!([1_000, 2_000, 4_000, 8_000])
         );
         assert_eq!(document[1]["counted"], false);
+        // A delivery meets none of what providers say.
+        let told = |entry: &&Value| entry["kinds"] == json!(["webhook"]);
+        let webhook: Vec<_> = document.as_array().into_iter().flatten().filter(told).collect();
+        assert_eq!(webhook.len(), 1);
+        assert_eq!(webhook[0]["runs"], 8);
+        assert_eq!(webhook[0]["longestPausesMs"][1], 330_000);
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use keyway_shared::domain::job::ErrorCode;
 
+use super::retry::{RetryAnswer, RetryRule};
+
 /// Pauses after the first, second, … attempt: eight attempts in a day.
 const PAUSES: [Duration; 7] = [
     Duration::from_secs(5),
@@ -45,6 +47,31 @@ impl Undelivered {
         let asked = self.asked.min(LONGEST_ASKED);
         Some(pause.mul_f64(1.0 + SPREAD * jitter).max(asked))
     }
+}
+
+/// What is done about each way not to be taken, as [`Undelivered::pause`] decides it: for people.
+pub(super) fn rules() -> Vec<RetryRule> {
+    let causes = [
+        ErrorCode::Undelivered,
+        ErrorCode::TargetRefused,
+        ErrorCode::Unavailable,
+    ];
+    let pauses = |jitter| {
+        let one = Undelivered {
+            code: ErrorCode::Undelivered,
+            message: String::new(),
+            may_pass: true,
+            asked: Duration::ZERO,
+        };
+        (1..).map_while(|made| one.pause(made, jitter)).collect()
+    };
+    vec![RetryRule {
+        causes: causes.map(ErrorCode::as_str).to_vec(),
+        answer: RetryAnswer::Redeliver {
+            pauses: pauses(0.0),
+            longest: pauses(1.0),
+        },
+    }]
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use keyway_shared::domain::job::JobKind;
 use keyway_shared::providers::ProviderError;
 
+use super::redelivery;
+
 /// The longest wait that a provider may ask for.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// The wait when a provider limits us and does not say for how long.
@@ -52,16 +54,12 @@ pub(crate) enum Decision {
 }
 
 impl RetryPolicy {
-    /// What holds for jobs of a kind, where this is what holds for all.
-    #[must_use]
-    pub const fn of(self, kind: JobKind) -> Self {
+    /// What is done about each cause that jobs of a kind meet, as the engine decides it: for people.
+    pub fn rules_of(&self, kind: JobKind) -> Vec<RetryRule> {
         match kind {
-            // A receiver that does not take a delivery has pauses of its own: see `redelivery`.
-            JobKind::Sync
-            | JobKind::Preview
-            | JobKind::Diff
-            | JobKind::Status
-            | JobKind::Webhook => self,
+            JobKind::Sync | JobKind::Preview | JobKind::Diff | JobKind::Status => self.rules(),
+            // It calls a receiver and no provider.
+            JobKind::Webhook => redelivery::rules(),
         }
     }
 
@@ -100,8 +98,7 @@ impl RetryPolicy {
         self.first.saturating_mul(doubled).min(self.cap)
     }
 
-    /// What is done about each cause, as the engine decides it: for people.
-    pub fn rules(&self) -> Vec<RetryRule> {
+    fn rules(&self) -> Vec<RetryRule> {
         let mut rules: Vec<RetryRule> = Vec::new();
         for error in every_error() {
             let answer = self.answer(&error);
@@ -160,6 +157,14 @@ pub enum RetryAnswer {
     Again {
         /// Upper ends of the pauses; each is a random part of it.
         pauses: Vec<Duration>,
+    },
+    /// Another run after each of these pauses, then the end. It ends at once when it is told that there
+    /// is nobody any more.
+    Redeliver {
+        /// The pauses, of which each is up to a tenth longer.
+        pauses: Vec<Duration>,
+        /// What they are at the longest.
+        longest: Vec<Duration>,
     },
     /// As many runs as it takes; they are not counted.
     Wait {

@@ -149,7 +149,7 @@ impl Engine {
         };
         let jitter = self.context.ambient.fraction();
         let attempt = u32::try_from(job.attempt).unwrap_or(u32::MAX);
-        let policy = self.options().retry.of(job.kind);
+        let policy = self.options().retry;
         let (pause, counts) =
             match policy.decide(attempt, &error, self.context.ambient.now(), jitter) {
                 Decision::Fail => {
