@@ -38,6 +38,7 @@ pub(crate) fn handback(world: &World, id: Uuid, lease_id: Uuid, counts: bool) ->
         rate_limited_ms_add: 60_000,
         state: JobState::Waiting,
         error_code: Some(ErrorCode::RateLimited),
+        project_key: None,
     }
 }
 

@@ -103,6 +103,7 @@ pub(crate) async fn whose_turn_it_is_is_found_however_long_it_was_put_off(world:
         rate_limited_ms_add: 0,
         state: JobState::Waiting,
         error_code: None,
+        project_key: None,
     };
     assert!(tx.wait_job(&handback).await.unwrap());
     let next = tx.next_in_project(PROJECT.unwrap(), now).await.unwrap();

@@ -29,7 +29,7 @@ async fn submit(world: &World) -> Uuid {
 }
 
 /// Drives a run until so many calls have arrived at the provider.
-async fn drive(world: &World, run: &mut Pin<Box<impl Future<Output = ()>>>, calls: usize) {
+pub(super) async fn drive(world: &World, run: &mut Pin<Box<impl Future<Output = ()>>>, calls: usize) {
     while world.vercel.calls() < calls {
         let turn = tokio::time::timeout(Duration::from_millis(1), &mut *run).await;
         assert!(turn.is_err(), "it ended before");

@@ -1,12 +1,15 @@
 //! What a sync does to both sides.
 
+use std::time::Duration;
+
 use keyway_shared::domain::job::{ErrorCode, JobKind, JobState};
-use keyway_shared::sync::options::{DeleteScope, Direction};
+use keyway_shared::sync::options::{DeleteScope, Direction, SyncRequest};
 use keyway_simulator::vercel::{EnvSeed, Options, Preset};
 use keyway_simulator::{Action, Fault};
 use keyway_tests::database::Profile;
 use serde_json::json;
 
+use super::leases::drive;
 use super::world::{PROJECT, World};
 
 keyway_tests::on_both_profiles!(
@@ -22,6 +25,7 @@ keyway_tests::on_both_profiles!(
     what_fails_again_and_again_ends_with_a_clear_error,
     a_revoked_token_marks_the_connection,
     a_project_given_by_name_is_resolved_first,
+    a_project_given_by_name_is_not_asked_for_again_while_it_is_busy,
     an_empty_vault_does_not_wipe_the_project,
     jobs_of_one_project_do_not_overlap,
     a_busy_project_holds_up_nobody_else,
@@ -347,6 +351,42 @@ async fn a_project_given_by_name_is_resolved_first(profile: Profile) {
     request.project_id = "nobody".into();
     let pushed = world.run(JobKind::Sync, request).await;
     assert_eq!(pushed.job.error_code, Some(ErrorCode::NotFound));
+    world.stop().await;
+}
+
+async fn a_project_given_by_name_is_not_asked_for_again_while_it_is_busy(profile: Profile) {
+    let world = World::start_manual(profile, Preset::Starter).await;
+    let (one, two) = (
+        world.manual_worker("one").await,
+        world.manual_worker("two").await,
+    );
+    world.set_vault(&[("A", "1")]).await;
+    let push = world.request(Direction::Push);
+    let first = world.submit(JobKind::Sync, push.clone()).await;
+    world.vercel.fault(Fault::next(Action::Hang).method("POST"));
+    let mut holder = Box::pin(one.run(first));
+    drive(&world, &mut holder, 2).await;
+    world.advance(Duration::from_secs(1));
+    let by_name = SyncRequest {
+        project_id: "my-app".into(),
+        ..push
+    };
+    let second = world.submit(JobKind::Sync, by_name).await;
+    for _ in 0..5 {
+        two.run(second).await;
+        world.advance(Duration::from_secs(1));
+    }
+    let job = world.job(second).await;
+    assert_eq!((job.state, job.attempt), (JobState::Queued, 0));
+    assert_eq!(world.vercel.calls(), 3, "its name was asked for once");
+    // The holder's process is dead. Then it is their turn, one after the other.
+    drop(holder);
+    world.advance(Duration::from_mins(1));
+    two.sweep().await.unwrap();
+    for id in [first, second] {
+        two.run(id).await;
+        assert_eq!(world.job(id).await.state, JobState::Succeeded);
+    }
     world.stop().await;
 }
 

@@ -219,6 +219,7 @@ async fn a_job_that_waits_too_long_is_not_waited_for(profile: Profile) {
                     rate_limited_ms_add: 0,
                     state: JobState::Waiting,
                     error_code: Some(ErrorCode::RateLimited),
+                    project_key: None,
                 })
                 .await
                 .expect("hands back");

@@ -256,6 +256,7 @@ impl Engine {
                     rate_limited_ms_add: *waited_ms,
                     state: *state,
                     error_code: *code,
+                    project_key: learnt.busy_project.as_deref(),
                 })
                 .await?
             }

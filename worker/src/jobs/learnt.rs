@@ -30,6 +30,8 @@ pub(crate) struct Learnt {
     pub(crate) provider: Option<ProviderName>,
     /// The project that a writing job has, also when it was found out only while it ran.
     pub(crate) project_key: Option<String>,
+    /// The project that it was to have, and that another job has.
+    pub(crate) busy_project: Option<String>,
     /// Values that were read or written, by key.
     pub(crate) fingerprints: BTreeMap<String, Fingerprint>,
     /// Keys of which nothing is known any more.

@@ -313,6 +313,8 @@ impl Run<'_> {
         }
         let mut tx = self.engine.store().begin().await?;
         if !tx.take_project(self.job.id, self.lease_id, key).await? {
+            // Kept, or it would come back at once and ask the provider for the name again and again.
+            self.learn(|learnt| learnt.busy_project = Some(key.to_owned()));
             return Err(Failure::Busy);
         }
         tx.commit().await?;

@@ -139,6 +139,8 @@ pub struct Handback<'a> {
     pub state: JobState,
     /// What stood against it.
     pub error_code: Option<ErrorCode>,
+    /// The project that it found to be its own, if it had none: it waits for its turn there.
+    pub project_key: Option<&'a str>,
 }
 
 /// A job that was taken from a worker that no longer holds it.

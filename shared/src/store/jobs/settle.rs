@@ -70,7 +70,7 @@ impl Tx {
                  due_at = $6, ring_at = $6, rings = 0, waiting_reason = $7,
                  attempt = attempt - $8, provider_calls = provider_calls + $9,
                  rate_limited_ms = rate_limited_ms + $10, lease_id = NULL, lease_until = NULL,
-                 leased_at = NULL
+                 leased_at = NULL, project_key = COALESCE($11, project_key)
              WHERE id = $1 AND lease_id = $2 AND state = 'running'
              RETURNING id, run, worker, claimed_at, state"
         )
@@ -84,6 +84,7 @@ impl Tx {
         .bind(uncounted)
         .bind(handback.provider_calls_add)
         .bind(handback.rate_limited_ms_add)
+        .bind(handback.project_key)
         .fetch_optional(conn))?;
         let Some(run) = run else {
             return Ok(false);
