@@ -74,6 +74,37 @@ async fn a_worker_that_slept_through_its_lease_calls_nobody_and_marks_the_projec
     world.stop().await;
 }
 
+/// On Postgres, where a transaction may lose against another.
+#[tokio::test]
+async fn the_mark_of_a_suspect_project_is_made_in_a_second_try() {
+    let world = World::start_manual(Profile::Production, Preset::Starter).await;
+    let (one, two) = (
+        world.manual_worker("one").await,
+        world.manual_worker("two").await,
+    );
+    world.set_vault(&[("A", "1")]).await;
+    let id = submit(&world).await;
+    world.vercel.fault(Fault::next(Action::Hang).method("POST"));
+    let mut sleeper = Box::pin(one.run(id));
+    drive(&world, &mut sleeper, 2).await;
+    world.advance(LEASE + MARGIN + Duration::from_secs(1));
+    two.sweep().await.unwrap();
+    two.run(id).await;
+    let fail_once = "CREATE SEQUENCE tries;
+        CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF nextval('tries') = 1 THEN RAISE 'lost' USING ERRCODE = '40001'; END IF;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER fail_once BEFORE DELETE ON fingerprints
+            FOR EACH STATEMENT EXECUTE FUNCTION fail_once()";
+    world.database.execute(fail_once).await;
+    sleeper.await;
+    assert_eq!(world.database.number("SELECT last_value FROM tries").await, 2);
+    let left = "SELECT COUNT(*) FROM fingerprints";
+    assert_eq!(world.database.number(left).await, 0);
+    world.stop().await;
+}
+
 async fn a_job_is_taken_over_only_after_a_margin(profile: Profile) {
     let world = World::start_manual(profile, Preset::Starter).await;
     let (one, two) = (

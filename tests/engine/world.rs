@@ -47,7 +47,7 @@ pub(crate) struct World {
     /// Its time, where the test moves it.
     pub(crate) clock: Option<Arc<ManualClock>>,
     settings: ProviderSettings,
-    _database: Database,
+    pub(crate) database: Database,
 }
 
 /// How a job ended.
@@ -153,7 +153,7 @@ impl World {
             connection: connection.id,
             clock,
             settings,
-            _database: database,
+            database,
         }
     }
 

@@ -293,16 +293,28 @@ impl Engine {
         let Some(project_key) = project_key else {
             return;
         };
-        let dropped = async {
-            let mut tx = self.store().begin().await?;
-            tx.drop_project_fingerprints(project_key).await?;
-            let now = tx.now().await?;
-            tx.suspect_links(project_key, now).await?;
-            tx.commit().await
-        };
-        if let Err(error) = dropped.await {
-            tracing::error!(%error, "a suspect project could not be marked");
+        for left in (0..TRIES).rev() {
+            match self.mark_suspect(project_key).await {
+                Ok(()) => return,
+                // Nobody else knows of it: what kept the lease from being renewed may still last.
+                Err(error) if left > 0 && error.is_transient() => {
+                    tracing::warn!(%error, "a suspect project could not be marked yet");
+                    pause().await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a suspect project could not be marked");
+                    return;
+                }
+            }
         }
+    }
+
+    async fn mark_suspect(&self, project_key: &str) -> Result<(), StoreError> {
+        let mut tx = self.store().begin().await?;
+        tx.drop_project_fingerprints(project_key).await?;
+        let now = tx.now().await?;
+        tx.suspect_links(project_key, now).await?;
+        tx.commit().await
     }
 
     /// After the commit: wakes the caller, and the project's next job.
@@ -344,7 +356,7 @@ impl Engine {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "between tries of one settle, while the lease is still held"
+    reason = "between tries of one write that ends a run"
 )]
 async fn pause() {
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
