@@ -21,6 +21,7 @@ keyway_tests::on_both_profiles!(
     every_day_each_value_is_read,
     a_missed_period_runs_once,
     a_run_that_fails_is_tried_again_later_and_later,
+    a_run_past_its_time_is_told_to_its_link,
     a_link_pauses_when_its_owner_may_not_do_it_any_more,
     a_dead_credential_pauses_until_it_is_connected_again,
     an_environment_that_is_gone_at_the_provider_pauses_its_links,
@@ -202,6 +203,28 @@ async fn a_run_that_fails_is_tried_again_later_and_later(profile: Profile) {
     let link = driven.found().await;
     assert_eq!(link.upkeep.failures, 0);
     assert!(link.upkeep.synced_revision.is_some());
+}
+
+async fn a_run_past_its_time_is_told_to_its_link(profile: Profile) {
+    for action in [AutoAction::Write, AutoAction::Report] {
+        let driven = Driven::start(profile, hourly(action)).await;
+        let world = &driven.world;
+        world.set_vault(&[("A", "1")]).await;
+        world.advance(MINUTE);
+        driven.worker.schedule().await.unwrap();
+        let job = world.jobs().await.pop().unwrap();
+        // For a day nobody gets to it, as when its provider is paused.
+        world.advance(Duration::from_hours(24) + MINUTE);
+        driven.worker.sweep().await.unwrap();
+        let upkeep = driven.found().await.upkeep;
+        let last = upkeep.last.unwrap();
+        assert_eq!((last.job_id, last.state), (job.id, JobState::Failed));
+        assert_eq!(last.error_code, Some(ErrorCode::Deadline));
+        assert_eq!(upkeep.failures, 1);
+        driven
+            .one(Duration::from_hours(2), JobState::Succeeded)
+            .await;
+    }
 }
 
 async fn a_link_pauses_when_its_owner_may_not_do_it_any_more(profile: Profile) {

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::Learnt;
 use super::learnt::Place;
+use super::link_run::end_overdue_run;
 use super::memory::managed_slot;
 
 /// How long a sync may name the plan of a preview.
@@ -320,11 +321,13 @@ impl Finished {
     }
 }
 
-/// Tells the webhooks of a job that ended without a run of its own, past its time. Gives the deliveries.
+/// Tells the link and the webhooks of a job that ended without a run of its own, past its time. Gives
+/// the deliveries.
 pub(crate) async fn tell_overdue(tx: &mut Tx, id: Uuid) -> Result<Vec<Uuid>, StoreError> {
     let Some(job) = tx.job_snapshot(id).await? else {
         return Ok(Vec::new());
     };
+    end_overdue_run(tx, &job).await?;
     if job.kind != JobKind::Sync {
         return Ok(Vec::new());
     }

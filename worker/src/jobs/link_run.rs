@@ -49,6 +49,28 @@ impl Finished {
     }
 }
 
+/// Tells the link whose run it was of a job that ended past its time, if it was one's.
+pub(super) async fn end_overdue_run(tx: &mut Tx, job: &Job) -> Result<(), StoreError> {
+    let (Some(link), Some(at)) = (job.request.link_id, job.finished_at) else {
+        return Ok(());
+    };
+    let ending = Ending {
+        run: LastRun {
+            job_id: job.id,
+            at,
+            state: job.state,
+            error_code: job.error_code,
+        },
+        accepted_at: job.created_at,
+        automatic: job.class == JobClass::Background,
+        synced: None,
+        verified: false,
+        drift: None,
+    };
+    tx.end_link_run(link, &job.request, ending).await?;
+    Ok(())
+}
+
 /// The keys that a sync would write.
 fn drifted(report: &PreviewReport) -> Vec<String> {
     let lists = [&report.to_create, &report.to_update, &report.to_delete];
