@@ -3,6 +3,7 @@
 
 mod accounts;
 mod activity;
+mod bell;
 mod claims;
 mod connections;
 mod destinations;

@@ -29,7 +29,11 @@ async fn submit(world: &World) -> Uuid {
 }
 
 /// Drives a run until so many calls have arrived at the provider.
-pub(super) async fn drive(world: &World, run: &mut Pin<Box<impl Future<Output = ()>>>, calls: usize) {
+pub(super) async fn drive(
+    world: &World,
+    run: &mut Pin<Box<impl Future<Output = ()>>>,
+    calls: usize,
+) {
     while world.vercel.calls() < calls {
         let turn = tokio::time::timeout(Duration::from_millis(1), &mut *run).await;
         assert!(turn.is_err(), "it ended before");
@@ -99,7 +103,10 @@ async fn the_mark_of_a_suspect_project_is_made_in_a_second_try() {
             FOR EACH STATEMENT EXECUTE FUNCTION fail_once()";
     world.database.execute(fail_once).await;
     sleeper.await;
-    assert_eq!(world.database.number("SELECT last_value FROM tries").await, 2);
+    assert_eq!(
+        world.database.number("SELECT last_value FROM tries").await,
+        2
+    );
     let left = "SELECT COUNT(*) FROM fingerprints";
     assert_eq!(world.database.number(left).await, 0);
     world.stop().await;

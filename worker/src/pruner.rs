@@ -1,7 +1,9 @@
 //! Removes what has been kept for long enough. Every worker does, a little at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use keyway_shared::store::{Kept, StoreError};
 
 use crate::engine::Engine;
@@ -14,12 +16,38 @@ const STATEMENTS: usize = 10;
 /// A gate that was closed longer ago says nothing of today.
 const GATES: Duration = Duration::from_hours(24);
 
-/// One round.
+/// Looks of the sweeper between two rounds.
+const LOOKS: u32 = 20;
+
+/// A task of its own: while it removes, due jobs are handed out all the same.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let soft = engine.lifecycle().soft.clone();
+    let mut ticks = tokio::time::interval(engine.options().sweep_every * LOOKS);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            () = soft.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let pruned = prune(&engine).await;
+        if let Err(error) = &pruned
+            && !failing
+        {
+            // Told once: the next round tries again.
+            tracing::warn!(%error, "what was kept long enough could not be removed");
+        }
+        failing = pruned.is_err();
+    }
+}
+
+/// One round. What cannot be removed does not keep the rest from it.
 pub(crate) async fn prune(engine: &Engine) -> Result<(), StoreError> {
     let retention = engine.options().retention;
     let mut tx = engine.store().begin_read_statement().await?;
     let now = tx.now().await?;
     tx.commit().await?;
+    let mut failed = Ok(());
     for (kept, time) in [
         (Kept::Jobs, retention.jobs),
         (Kept::Splits, retention.jobs),
@@ -30,20 +58,31 @@ pub(crate) async fn prune(engine: &Engine) -> Result<(), StoreError> {
         (Kept::Sessions, Duration::ZERO),
         (Kept::Trash, Duration::ZERO),
     ] {
-        let before = now - time;
-        let mut removed = 0;
-        for _ in 0..STATEMENTS {
-            let mut tx = engine.store().begin().await?;
-            let rows = tx.prune(kept, before, BATCH as i64).await?;
-            tx.commit().await?;
-            removed += rows;
-            if rows < BATCH {
-                break;
-            }
+        if let Err(error) = prune_kind(engine, kept, now - time).await
+            && failed.is_ok()
+        {
+            failed = Err(error);
         }
-        if removed > 0 {
-            tracing::debug!(?kept, rows = removed, "removed what was kept long enough");
+    }
+    failed
+}
+
+async fn prune_kind(engine: &Engine, kept: Kept, before: DateTime<Utc>) -> Result<(), StoreError> {
+    let mut removed = 0;
+    for _ in 0..STATEMENTS {
+        if engine.lifecycle().soft.is_cancelled() {
+            break;
         }
+        let mut tx = engine.store().begin().await?;
+        let rows = tx.prune(kept, before, BATCH as i64).await?;
+        tx.commit().await?;
+        removed += rows;
+        if rows < BATCH {
+            break;
+        }
+    }
+    if removed > 0 {
+        tracing::debug!(?kept, rows = removed, "removed what was kept long enough");
     }
     Ok(())
 }

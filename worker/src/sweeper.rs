@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use crate::consumer::{Delivery, Permits};
 use crate::engine::Engine;
 use crate::jobs::tell_overdue;
-use crate::pruner;
 
 /// Jobs taken over or failed in one transaction.
 const BATCH: i64 = 50;
@@ -22,8 +21,6 @@ const BATCH: i64 = 50;
 const SOON: Duration = Duration::from_millis(50);
 /// Looks at what is due between two looks at leases, deadlines and heartbeats.
 const SLOW: u32 = 4;
-/// The same between two rounds of the pruner.
-const SLOWEST: u32 = 20;
 
 pub(crate) async fn run(engine: Arc<Engine>, permits: Permits, deliveries: mpsc::Sender<Delivery>) {
     let soft = engine.lifecycle().soft.clone();
@@ -42,9 +39,6 @@ pub(crate) async fn run(engine: Arc<Engine>, permits: Permits, deliveries: mpsc:
         let swept = async {
             if regular && count.is_multiple_of(SLOW) {
                 maintain(&engine).await?;
-            }
-            if regular && count.is_multiple_of(SLOWEST) {
-                pruner::prune(&engine).await?;
             }
             hand_out(&engine, &permits, &deliveries).await
         };
@@ -118,18 +112,17 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     tx.commit().await?;
     measure_circuits(engine, now).await;
     let queue = engine.queue();
-    for job in returned {
-        if job.state.is_final() {
-            queue.announce(job.id).await;
-        } else {
-            queue.ring(job.id, job.class).await;
+    let ended = returned.iter().filter(|job| job.state.is_final());
+    let ended: Vec<_> = ended.map(|job| job.id).chain(overdue).collect();
+    queue.announce_all(&ended).await;
+    for class in [JobClass::Interactive, JobClass::Background] {
+        let queued = returned.iter().filter(|job| !job.state.is_final());
+        let queued = queued.filter(|job| job.class == class);
+        let mut rings: Vec<_> = queued.map(|job| job.id).collect();
+        if class == JobClass::Background {
+            rings.append(&mut told);
         }
-    }
-    for job in overdue {
-        queue.announce(job).await;
-    }
-    for delivery in told {
-        queue.ring(delivery, JobClass::Background).await;
+        queue.ring_all(&rings, class).await;
     }
     Ok(())
 }

@@ -133,7 +133,12 @@ mod tests {
         assert_eq!(document[1]["counted"], false);
         // A delivery meets none of what providers say.
         let told = |entry: &&Value| entry["kinds"] == json!(["webhook"]);
-        let webhook: Vec<_> = document.as_array().into_iter().flatten().filter(told).collect();
+        let webhook: Vec<_> = document
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(told)
+            .collect();
         assert_eq!(webhook.len(), 1);
         assert_eq!(webhook[0]["runs"], 8);
         assert_eq!(webhook[0]["longestPausesMs"][1], 330_000);

@@ -94,9 +94,16 @@ impl Queue {
     /// Tells whoever waits for the job, in whatever process, that its row has changed: callers that
     /// it has ended or waits, its worker that it is to stop. To be called after the commit.
     pub async fn announce(&self, id: Uuid) {
-        self.waiters.notify(id);
+        self.announce_all(&[id]).await;
+    }
+
+    /// The same for several jobs. A Redis that does not answer costs one wait and not one for each.
+    pub async fn announce_all(&self, ids: &[Uuid]) {
+        for id in ids {
+            self.waiters.notify(*id);
+        }
         if let Transport::Redis(redis) = &self.transport {
-            redis.announce(id).await;
+            redis.announce(ids).await;
         }
     }
 

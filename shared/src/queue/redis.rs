@@ -114,18 +114,24 @@ impl RedisQueue {
         let mut pipe = ::redis::pipe();
         pipe.lpush(&key, ids).ignore();
         pipe.ltrim(&key, 0, CAPACITY - 1).ignore();
+        self.send(&pipe).await;
+    }
+
+    pub(super) async fn announce(&self, ids: &[Uuid]) {
+        if ids.is_empty() {
+            return;
+        }
+        let mut pipe = ::redis::pipe();
+        for id in ids {
+            pipe.publish(self.channel(), id.as_bytes()).ignore();
+        }
+        self.send(&pipe).await;
+    }
+
+    async fn send(&self, pipe: &::redis::Pipeline) {
         let mut connection = self.0.commands.clone();
         let done = tokio::time::timeout(RING_WITHIN, pipe.query_async::<()>(&mut connection)).await;
         self.note(matches!(done, Ok(Ok(()))));
-    }
-
-    pub(super) async fn announce(&self, id: Uuid) {
-        let mut publish = ::redis::cmd("PUBLISH");
-        publish.arg(self.channel()).arg(id.as_bytes());
-        let mut connection = self.0.commands.clone();
-        let told =
-            tokio::time::timeout(RING_WITHIN, publish.query_async::<()>(&mut connection)).await;
-        self.note(matches!(told, Ok(Ok(()))));
     }
 
     pub(super) async fn ping(&self, within: Duration) -> bool {

@@ -12,7 +12,7 @@ use keyway_shared::domain::job::JobClass;
 use tokio::sync::mpsc;
 
 use crate::engine::Engine;
-use crate::{scheduler, sweeper};
+use crate::{pruner, scheduler, sweeper};
 pub(crate) use permits::Permits;
 pub(crate) use source::Delivery;
 use source::Source;
@@ -36,6 +36,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     let sweeps = sweeper::run(Arc::clone(&engine), permits, deliveries);
     lifecycle.tracker.spawn(sweeps);
     lifecycle.tracker.spawn(scheduler::run(Arc::clone(&engine)));
+    lifecycle.tracker.spawn(pruner::run(Arc::clone(&engine)));
 
     let stop = lifecycle.soft.clone();
     let worker = WorkerBuilder::new(engine.name())

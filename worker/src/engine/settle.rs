@@ -339,9 +339,9 @@ impl Engine {
         if let Some((id, class)) = written.next {
             self.queue().ring(id, class).await;
         }
-        for delivery in &written.told {
-            self.queue().ring(*delivery, JobClass::Background).await;
-        }
+        self.queue()
+            .ring_all(&written.told, JobClass::Background)
+            .await;
     }
 
     async fn now(&self) -> DateTime<Utc> {

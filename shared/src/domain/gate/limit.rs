@@ -339,7 +339,17 @@ mod tests {
         };
         assert!(goes(gate.ask(&waited)));
         gate.answered();
-        assert_eq!(count(&mut gate, Ask { now: 1_100, ..waited }, 2), 2);
+        assert_eq!(
+            count(
+                &mut gate,
+                Ask {
+                    now: 1_100,
+                    ..waited
+                },
+                2
+            ),
+            2
+        );
     }
 
     #[test]
