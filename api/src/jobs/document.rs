@@ -104,7 +104,8 @@ pub(crate) struct JobBody {
     finished_at: Option<Timestamp>,
     /// Not before this time; only while it waits.
     waiting_until: Option<Timestamp>,
-    /// Why it waits; `paused` when an operator, or the link's owner, holds it back.
+    /// Why it waits; `paused` when an operator, or the link's owner, holds it back, `project-busy` when
+    /// it is the turn of another job that writes to the project.
     waiting_reason: Option<String>,
     /// How far it is.
     progress: Progress,
@@ -168,7 +169,8 @@ impl JobBody {
             waiting_reason: if view.is_paused {
                 Some(PAUSED.to_owned())
             } else {
-                waiting_reason.filter(|_| waits)
+                let busy = view.is_behind.then(|| PROJECT_BUSY.to_owned());
+                waiting_reason.filter(|_| waits).or(busy)
             },
             progress: Progress { done, total },
             outcomes: report
@@ -204,6 +206,8 @@ impl JobBody {
 
 /// Why a job waits that is held back.
 const PAUSED: &str = "paused";
+/// Why a job waits whose project another job writes to.
+const PROJECT_BUSY: &str = "project-busy";
 
 /// Where a job's document is.
 pub(crate) fn location(id: Uuid) -> String {

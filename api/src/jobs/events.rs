@@ -87,7 +87,7 @@ fn answer(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static
 }
 
 /// What a client was shown last.
-type Seen = (JobState, i64, i64, i64, bool, i64, bool);
+type Seen = (JobState, i64, i64, i64, bool, i64, bool, bool);
 
 /// One client's view of one job.
 struct Feed {
@@ -168,5 +168,6 @@ fn seen(view: &JobView) -> Seen {
         job.cancel_requested,
         view.requests,
         view.is_paused,
+        view.is_behind,
     )
 }

@@ -73,6 +73,35 @@ async fn a_job_that_nobody_runs_ends_at_once(profile: Profile) {
     );
 }
 
+async fn a_job_behind_another_says_so(profile: Profile) {
+    let world = whole::start(profile).await;
+    let arrived = Arc::new(Notify::new());
+    let seen = Arc::clone(&arrived);
+    world.vercel.observe(move |request| {
+        if request.method == "POST" {
+            seen.notify_one();
+        }
+    });
+    let slow = Fault::next(Action::Delay { milliseconds: 1500 }).method("POST");
+    world.vercel.fault(slow);
+    let first = ask(&world, world.fields()).await;
+    arrived.notified().await;
+    let second = ask(&world, world.fields()).await;
+    assert_eq!(
+        (&second["state"], &second["waitingReason"]),
+        (&json!("queued"), &json!("project-busy"))
+    );
+    let running = world.me.get(&path_of(&first)).await.data(200);
+    assert_eq!(running["waitingReason"], json!(null));
+    for job in [first, second] {
+        let ended = world.ended(&path_of(&job)).await;
+        assert_eq!(
+            (&ended["state"], &ended["waitingReason"]),
+            (&json!("succeeded"), &json!(null))
+        );
+    }
+}
+
 async fn a_running_job_stops_before_its_next_call(profile: Profile) {
     let world = whole::start(profile).await;
     let arrived = Arc::new(Notify::new());
@@ -233,6 +262,7 @@ async fn jobs_are_stopped_and_retried_by_those_who_may(profile: Profile) {
 on_both_profiles!(
     a_job_that_nobody_runs_ends_at_once,
     a_running_job_stops_before_its_next_call,
+    a_job_behind_another_says_so,
     only_what_has_ended_is_run_again,
     a_plan_is_not_used_again,
     jobs_are_stopped_and_retried_by_those_who_may,

@@ -28,6 +28,8 @@ pub struct JobView {
     pub requests: i64,
     /// It would start, were it not for a pause.
     pub is_paused: bool,
+    /// Another job writes to its project, and comes to its end first.
+    pub is_behind: bool,
 }
 
 /// Which jobs to list.

@@ -26,6 +26,7 @@ struct ViewRow {
     repo_name: String,
     joined: i64,
     paused: bool,
+    busy: bool,
 }
 
 impl TryFrom<ViewRow> for JobView {
@@ -37,6 +38,7 @@ impl TryFrom<ViewRow> for JobView {
             vault_name: format!("{}/{}", row.repo_owner, row.repo_name),
             requests: 1 + row.joined,
             is_paused: row.paused,
+            is_behind: row.busy,
         })
     }
 }
@@ -66,7 +68,9 @@ macro_rules! view_columns {
          (SELECT COUNT(*) FROM job_requesters r WHERE r.job_id = jobs.id) AS joined,
          jobs.state IN ('queued', 'waiting') AND ",
             is_paused!("jobs"),
-            " AS paused"
+            " AS paused,
+         jobs.state IN ('queued', 'waiting') AND EXISTS (SELECT 1 FROM jobs o
+             WHERE o.project_key = jobs.project_key AND o.state = 'running') AS busy"
         )
     };
 }
