@@ -12,6 +12,9 @@ use crate::ledger::Ledger;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How often an answer that says "later" is taken for one.
 const TRIES: usize = 600;
+/// How often a job is looked at until it must have ended: ten minutes, since storms follow each other in the
+/// long form, and a limit that was met in one is kept to for minutes.
+const LOOKS: usize = 2400;
 
 /// What became of a request.
 pub(crate) enum Reply {
@@ -105,7 +108,7 @@ impl Caller {
     /// The job's document once it has ended.
     pub(crate) async fn ended(&self, job: &str) -> Option<Value> {
         let path = format!("/v1/integrations/jobs/{job}");
-        for _ in 0..TRIES {
+        for _ in 0..LOOKS {
             if let Reply::Answer(200, document) = self.get(&path).await
                 && document["finishedAt"].is_string()
             {

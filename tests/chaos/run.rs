@@ -11,7 +11,7 @@ use crate::servers::environment;
 use crate::table;
 
 /// How long jobs may take to come to their end when nothing goes wrong any more.
-const DRAIN: Duration = Duration::from_mins(4);
+const DRAIN: Duration = Duration::from_mins(8);
 /// At most so many times the calls for each job that an undisturbed run needs.
 const FACTOR: f64 = 3.0;
 /// Undisturbed rounds, to know that.
