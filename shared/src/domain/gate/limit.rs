@@ -18,6 +18,10 @@ const UNTOLD: i64 = 15_000;
 const SHORTEST_WINDOW: i64 = 100;
 /// The window when nothing is known.
 const MINUTE: i64 = 60_000;
+/// How long what a provider told of its limit is taken for true when nothing confirms it. It may have been
+/// tighter for a time only, and the window was measured: a wrong one would hold us up for good. What was true
+/// costs one refusal to learn again.
+const LEARNT: i64 = 600_000;
 
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +45,8 @@ pub struct Gate {
     pub total: i64,
     /// The window's length, as it was measured; 0: as known in advance.
     pub window: i64,
+    /// Both are forgotten then.
+    pub learnt_until: i64,
     /// The end of the window under way; 0: the next call begins one.
     pub end: i64,
     /// Calls made in it.
@@ -65,6 +71,7 @@ impl Gate {
     /// Whether and when a call may be made. One that may is counted.
     pub fn ask(&mut self, ask: &Ask) -> Turn {
         let now = ask.now;
+        self.forget(now);
         let (total, window) = self.known(ask.budget);
         self.roll(now, total, window);
         let limit = if ask.background {
@@ -117,8 +124,10 @@ impl Gate {
     ) -> bool {
         let until = Self::closed_until(now, until);
         let news = now >= self.closed;
+        self.forget(now);
         let (total, window) = self.known(budget);
         if let Some(told) = told {
+            self.learnt_until = until + LEARNT;
             self.total = i64::from(told.max(1));
             // All of the window's calls were ours, so we know when it began. It may be shorter than
             // is known in advance.
@@ -154,6 +163,8 @@ impl Gate {
 
     /// The provider told what is left of a window, and its end.
     pub fn told(&mut self, now: i64, total: u32, left: u32, end: Option<i64>) {
+        self.forget(now);
+        self.learnt_until = now + LEARNT;
         self.total = i64::from(total.max(1));
         if let Some(end) = end.filter(|end| *end > now) {
             self.end = end.min(now + LONGEST);
@@ -169,6 +180,7 @@ impl Gate {
             let until = until.min(now + LONGEST);
             (self.closed, self.end) = (until, until);
             self.total = total.map_or(0, i64::from);
+            self.learnt_until = until + LEARNT;
             self.trial = true;
         }
     }
@@ -176,6 +188,12 @@ impl Gate {
     /// Whether nothing would be lost by forgetting it.
     pub fn is_idle(&self, now: i64) -> bool {
         !self.trial && now >= self.end + LONGEST && now >= self.closed + LONGEST
+    }
+
+    fn forget(&mut self, now: i64) {
+        if now >= self.learnt_until {
+            (self.total, self.window) = (0, 0);
+        }
     }
 
     fn known(&self, budget: Option<Budget>) -> (i64, i64) {
@@ -381,6 +399,22 @@ mod tests {
         gate.restore(0, year, None);
         assert!(!goes(gate.ask(&at(LONGEST - 1))));
         assert!(goes(gate.ask(&at(LONGEST))));
+    }
+
+    #[test]
+    fn a_tighter_limit_is_not_for_ever() {
+        let mut gate = Gate::default();
+        assert!(goes(gate.ask(&at(0))));
+        gate.close(10, Some(1_000), Some(2), BUDGET);
+        let (mut now, mut calls) = (1_000, 0);
+        while now < 1_000 + LEARNT {
+            calls += i64::from(goes(gate.ask(&at(now))));
+            gate.answered();
+            now += 1_000;
+        }
+        assert!(calls <= 2 * (LEARNT / MINUTE + 1), "{calls}");
+        let limit = BUDGET.map_or(0, |budget| budget.calls as usize);
+        assert_eq!(count(&mut gate, at(now + MINUTE * 2), 2 * limit), limit);
     }
 
     #[test]

@@ -4,12 +4,12 @@
 
 local TRIAL, TRIAL_LOOK = 15000, 250
 local INTERACTIVE_SHARE, MARGIN_SHARE, SPACING = 5, 60, 100
-local LONGEST, UNTOLD, SHORTEST_WINDOW = 3600000, 15000, 100
+local LONGEST, UNTOLD, SHORTEST_WINDOW, LEARNT = 3600000, 15000, 100, 600000
 local TOGETHER, FIRST_PAUSE, LONGEST_PAUSE = 60000, 5000, 60000
 local HOST = { failures = 5, sources = 3 }
 local ACCOUNT = { failures = 5, sources = 1 }
 
-local GATE = { 'total', 'window', 'end', 'used', 'owed', 'owed_until', 'queue', 'callers', 'closed',
+local GATE = { 'total', 'window', 'learnt_until', 'end', 'used', 'owed', 'owed_until', 'queue', 'callers', 'closed',
   'trial', 'trial_until' }
 local CIRCUIT = { 'failures', 'last', 'open', 'opened', 'trial_until', 'sources' }
 
@@ -35,6 +35,10 @@ end
 
 local function save_gate(gate)
   save(KEYS[2], GATE, gate, max(gate['end'], gate.closed, now) - now + LONGEST)
+end
+
+local function forget(gate)
+  if now >= gate.learnt_until then gate.total, gate.window = 0, 0 end
 end
 
 local function known(gate, calls, window)
@@ -76,6 +80,7 @@ end
 -- Gives the time to wait for, or nothing and whether it is a trial and what is left.
 local function pass(gate, calls, window, background, waited, urgent)
   local total
+  forget(gate)
   total, window = known(gate, calls, window)
   roll(gate, total, window)
   local limit = background and total - floor(total / INTERACTIVE_SHARE) or total
@@ -165,12 +170,13 @@ function ops.refused()
   answered()
   local gate = load(KEYS[2], GATE)
   local longest, fresh = tonumber(ARGV[4]), now >= gate.closed
+  forget(gate)
   local total, window = known(gate, tonumber(ARGV[3]), longest)
   local till, told = tonumber(ARGV[5]), tonumber(ARGV[6])
   if till < 0 then till = now + UNTOLD end
   till = min(max(till, now), now + LONGEST)
   if told >= 0 then
-    gate.total = max(told, 1)
+    gate.total, gate.learnt_until = max(told, 1), till + LEARNT
     local measured = till - (gate['end'] - window - floor(window / MARGIN_SHARE))
     if fresh and gate['end'] > 0 and gate.used > gate.total and measured >= SHORTEST_WINDOW
       and measured <= longest then
@@ -190,7 +196,8 @@ function ops.left()
   answered()
   local gate = load(KEYS[2], GATE)
   gate.trial, gate.trial_until = 0, 0
-  gate.total = max(tonumber(ARGV[3]), 1)
+  forget(gate)
+  gate.total, gate.learnt_until = max(tonumber(ARGV[3]), 1), now + LEARNT
   local till = tonumber(ARGV[5])
   if till > now then gate['end'] = min(till, now + LONGEST) end
   if gate['end'] > 0 then gate.used = max(gate.used, gate.total - tonumber(ARGV[4])) end
@@ -209,7 +216,7 @@ function ops.restore()
   local gate = load(KEYS[2], GATE)
   local till = min(tonumber(ARGV[3]), now + LONGEST)
   gate.closed, gate['end'] = till, till
-  gate.total, gate.trial = tonumber(ARGV[4]), 1
+  gate.total, gate.learnt_until, gate.trial = tonumber(ARGV[4]), till + LEARNT, 1
   save_gate(gate)
   return 1
 end
