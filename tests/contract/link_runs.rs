@@ -209,6 +209,16 @@ pub(crate) async fn a_run_that_ends_sets_the_next_one(world: &World) {
     // Suspicion makes it due at once.
     assert_eq!(tx.suspect_links(PROJECT, world.now()).await.unwrap(), 1);
     assert_eq!(tx.oldest_due_link().await.unwrap(), Some(world.now()));
+    // One that is paused stays so, and is careful when it goes on.
+    let mut paused = found.clone();
+    paused.upkeep.request_pause(true, world.now());
+    tx.update_link(&paused).await.unwrap();
+    assert_eq!(tx.oldest_due_link().await.unwrap(), None);
+    world.advance(1);
+    assert_eq!(tx.suspect_links(PROJECT, world.now()).await.unwrap(), 1);
+    assert_eq!(tx.oldest_due_link().await.unwrap(), None);
+    let kept = tx.find_link(link.vault_id, link.id).await.unwrap().unwrap();
+    assert_eq!(kept.upkeep.suspect_at, Some(world.now()));
     // One that is gone is no error.
     tx.delete_link(link.vault_id, link.id).await.unwrap();
     tx.end_link_run(link.id, &job.request, ending(JobState::Failed, None))

@@ -198,15 +198,16 @@ impl Tx {
     }
 
     /// A project may have been written to by a worker that had lost its lease: its links that sync by
-    /// themselves do so at once, and delete nothing. How many there are.
+    /// themselves do so at once, or first thing after a pause, and delete nothing. How many there are.
     pub async fn suspect_links(
         &mut self,
         project_key: &str,
         at: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
         Ok(changed!(self, |conn| sqlx::query(
-            "UPDATE links SET suspect_at = $2, next_run_at = $2
-             WHERE project_key = $1 AND auto_mode <> 'off' AND paused_at IS NULL"
+            "UPDATE links SET suspect_at = $2,
+                 next_run_at = CASE WHEN paused_at IS NULL THEN $2 ELSE next_run_at END
+             WHERE project_key = $1 AND auto_mode <> 'off'"
         )
         .bind(project_key)
         .bind(at)
