@@ -74,7 +74,7 @@ impl Constraint {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused or misunderstood something: a fault of ours, or of the schema.
-    #[error("the database failed")]
+    #[error("the database failed ({})", what(.0))]
     Database(#[source] sqlx::Error),
     /// The database cannot be reached, or gave no connection in time.
     #[error("the database cannot be reached")]
@@ -178,7 +178,12 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
-            | sqlx::Error::Io(_) => Self::Unavailable(error),
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            // What a server that is killed between question and answer leaves: a word cut in the
+            // middle, a `BEGIN` after which there is no transaction.
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::BeginFailed => Self::Unavailable(error),
             sqlx::Error::Database(database) => {
                 if database.is_unique_violation() {
                     return Self::Conflict(database.constraint().map_or_else(
@@ -199,6 +204,22 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// What failed, without the message, which may repeat values.
+fn what(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error
+            .code()
+            .map_or_else(|| "no code".to_owned(), |code| format!("code {code}")),
+        sqlx::Error::RowNotFound => "no row".to_owned(),
+        sqlx::Error::ColumnDecode { index, .. } => format!("column {index} does not decode"),
+        sqlx::Error::ColumnNotFound(name) => format!("no column {name}"),
+        sqlx::Error::TypeNotFound { type_name } => format!("no type {type_name}"),
+        sqlx::Error::Encode(_) => "a parameter does not encode".to_owned(),
+        sqlx::Error::Decode(_) => "a value does not decode".to_owned(),
+        _ => "the client".to_owned(),
+    }
+}
+
 /// SQLSTATEs of a server that goes, comes or is full.
 fn is_away(code: &str) -> bool {
     code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "53300")
@@ -210,4 +231,23 @@ fn is_passing(code: &str) -> bool {
         || code
             .parse::<u32>()
             .is_ok_and(|code| matches!(code & 0xff, 5 | 6) && code < 0x1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_server_leaves_is_tried_again() {
+        for left in [
+            sqlx::Error::Protocol("unexpected message".to_owned()),
+            sqlx::Error::BeginFailed,
+            sqlx::Error::Io(std::io::ErrorKind::UnexpectedEof.into()),
+        ] {
+            assert!(StoreError::from(left).is_transient());
+        }
+        let ours = StoreError::from(sqlx::Error::ColumnNotFound("key".to_owned()));
+        assert!(!ours.is_transient());
+        assert_eq!(ours.to_string(), "the database failed (no column key)");
+    }
 }

@@ -156,6 +156,7 @@ impl Engine {
             id = %job.id,
             kind = %job.kind,
             class = %job.class,
+            project = job.project_key.as_deref(),
             run = job.run,
             attempt = job.attempt,
         );

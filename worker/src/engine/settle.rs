@@ -1,6 +1,6 @@
 //! Writing down how a run ended: in one transaction, and only while the lease is still held.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobKind, JobState};
 use keyway_shared::providers::ProviderError;
@@ -169,11 +169,13 @@ impl Engine {
                 "provider" => provider, "reason" => error.outcome())
             .increment(1);
         }
-        tracing::info!(reason = error.outcome(), until = %due_at, "the job waits");
+        let reason = error.waiting_reason();
+        let until = due_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        tracing::info!(reason, until, "the job waits");
         Entry::Back {
             state: JobState::Waiting,
             due_at,
-            reason: error.waiting_reason().to_owned(),
+            reason: reason.to_owned(),
             code: Some(error.code()),
             counts,
             waited_ms: if counts { 0 } else { pause.as_millis() as i64 },
