@@ -20,6 +20,7 @@ mod members;
 mod middleware;
 mod operations;
 pub mod options;
+mod pages;
 mod pauses;
 mod routes;
 mod schema;

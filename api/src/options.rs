@@ -11,6 +11,8 @@ pub struct ApiOptions {
     pub redirect_origins: Vec<String>,
     /// Origins whose pages may call the API with credentials; compared exactly.
     pub cors_origins: Vec<String>,
+    /// Domain of the cookies of a browser that signed in; `None` is our own host only.
+    pub cookie_domain: Option<String>,
     /// Longest body of a request, in bytes.
     pub max_body: usize,
     /// How long a request waits for its job unless it says otherwise. Existing clients hang up
@@ -32,6 +34,7 @@ impl Default for ApiOptions {
             public_url: "http://127.0.0.1:8080".to_owned(),
             redirect_origins: Vec::new(),
             cors_origins: Vec::new(),
+            cookie_domain: None,
             max_body: 8 << 20,
             default_wait: Duration::from_secs(25),
             max_wait: Duration::from_mins(2),

@@ -280,6 +280,7 @@ impl Parts {
                 public_url: settings.public_origin(bound),
                 redirect_origins: texts(&settings.redirect_origins),
                 cors_origins: texts(&settings.cors_origins),
+                cookie_domain: settings.cookie_domain.clone(),
                 metrics_on_api: metrics,
                 webhooks_allow_private: webhooks.webhooks_allow_private,
                 ..ApiOptions::default()

@@ -1,6 +1,8 @@
 //! GitHub mode: who somebody is and what they may do is GitHub's to say.
 
 use chrono::TimeDelta;
+use keyway_shared::secret::Secret;
+use keyway_shared::store::github::KeptToken;
 use keyway_simulator::fault::{Action, Fault};
 use keyway_simulator::github::{GitHub, Permission};
 use keyway_tests::app::TestApp;
@@ -283,7 +285,11 @@ async fn a_key_asks_with_the_token_of_a_sign_in(profile: Profile) {
     let me = ada.get("/v1/users/me").await.data(200);
     let id: uuid::Uuid = me["id"].as_str().unwrap().parse().unwrap();
     let tokens = world.github.tokens();
-    let token = keyway_shared::secret::Secret::new(tokens.first().unwrap().as_str());
+    let token = KeptToken {
+        access: Secret::new(tokens.first().unwrap().as_str()),
+        expires_at: None,
+        refresh: None,
+    };
     let mut tx = world.app.store.begin().await.unwrap();
     let now = tx.now().await.unwrap();
     tx.set_github_token(id, Some(&token), now).await.unwrap();
@@ -291,7 +297,7 @@ async fn a_key_asks_with_the_token_of_a_sign_in(profile: Profile) {
     key.get(VAULT).await.data(200);
 
     // It is forgotten once GitHub does not take it any more.
-    world.github.revoke_token(token.expose());
+    world.github.revoke_token(token.access.expose());
     world.app.advance(TimeDelta::seconds(61));
     key.get(VAULT).await.problem(403, "forbidden");
     let mut tx = world.app.store.begin_read().await.unwrap();

@@ -14,6 +14,7 @@ mod openapi;
 mod operations;
 mod secrets;
 mod sessions;
+mod sign_in;
 mod tenancy;
 mod trash;
 mod vaults;

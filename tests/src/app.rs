@@ -13,7 +13,7 @@ use keyway_shared::crypto::tokens::{hash_token, new_api_key, new_session_token};
 use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope, User, UserSession};
 use keyway_shared::domain::activity::Platform;
 use keyway_shared::entropy::SystemEntropy;
-use keyway_shared::github::{GitHubSettings, Roles};
+use keyway_shared::github::{GitHubSettings, Roles, SignInSettings};
 use keyway_shared::lifecycle::Lifecycle;
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
@@ -62,6 +62,8 @@ pub struct AppBuilder {
     pub system_time: bool,
     /// GitHub mode, with a stand-in at this origin.
     pub github_url: Option<String>,
+    /// The stand-in's pages are what people sign in through.
+    pub github_sign_in: bool,
     /// False leaves the schema out.
     pub migrate: bool,
 }
@@ -93,8 +95,14 @@ impl AppBuilder {
         }
         let roles = self.github_url.map(|api_url| {
             let settings = GitHubSettings {
-                api_url,
                 timeout: Duration::from_secs(5),
+                sign_in: self.github_sign_in.then(|| SignInSettings {
+                    web_url: api_url.clone(),
+                    client_id: keyway_simulator::github::CLIENT_ID.to_owned(),
+                    client_secret: Secret::new(keyway_simulator::github::CLIENT_SECRET),
+                    scope: None,
+                }),
+                api_url,
             };
             store = store.clone().with_github_roles();
             let roles = Roles::new(&settings, store.clone(), ambient.clone());
@@ -213,6 +221,7 @@ impl TestApp {
             providers: ProviderSettings::default(),
             system_time: false,
             github_url: None,
+            github_sign_in: false,
             migrate: true,
         }
     }

@@ -20,6 +20,24 @@ pub struct Client {
     headers: HeaderMap,
 }
 
+/// Where a page elsewhere sends a browser.
+///
+/// # Panics
+/// When it sends it nowhere.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests are a client from outside"
+)]
+pub async fn sent_to(address: &str) -> String {
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client");
+    let answer = http.get(address).send().await.expect("an answer");
+    let location = answer.headers().get("location").expect("a location");
+    location.to_str().expect("text").to_owned()
+}
+
 /// What came back.
 #[derive(Debug, Clone)]
 pub struct Answer {

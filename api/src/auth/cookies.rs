@@ -9,12 +9,15 @@ use axum::middleware::Next;
 use axum::response::Response;
 use url::Url;
 
+use super::session::LASTS;
 use crate::error::ApiError;
 use crate::options::ApiOptions;
 use crate::state::ApiState;
 
 /// Holds the session's token.
 const SESSION: &str = "keyway_session";
+/// Seconds that they last: as long as the session.
+const AGE: i64 = LASTS.num_seconds();
 /// Tells pages that there is one.
 const LOGGED_IN: &str = "keyway_logged_in";
 
@@ -24,7 +27,7 @@ pub(crate) fn session(headers: &HeaderMap) -> Option<&str> {
     all(headers, SESSION).next()
 }
 
-fn all<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+pub(super) fn all<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -33,6 +36,16 @@ fn all<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(move |(key, _)| *key == name)
         .map(|(_, value)| value)
+}
+
+/// Whether a form was sent from a page of our own. Whoever could send one from elsewhere could sign a
+/// browser in, or let a device in, in somebody's name.
+pub(super) fn is_from_own_page(options: &ApiOptions, headers: &HeaderMap) -> bool {
+    let origin = headers
+        .get(header::ORIGIN)
+        .and_then(|origin| origin.to_str().ok());
+    let own = Url::parse(&options.public_url).map(|own| own.origin().ascii_serialization());
+    own.as_deref().ok().is_some_and(|own| origin == Some(own))
 }
 
 /// 403 for a request with a cookie that may change something and does not come from a page of ours,
@@ -70,14 +83,25 @@ pub(crate) fn clear(options: &ApiOptions, headers: &mut HeaderMap) {
     }
 }
 
-fn set(options: &ApiOptions, headers: &mut HeaderMap, name: &str, value: &str, age: u32) {
+/// Signs the browser in.
+pub(crate) fn sign_in(options: &ApiOptions, headers: &mut HeaderMap, token: &str) {
+    set(options, headers, SESSION, token, AGE);
+    set(options, headers, LOGGED_IN, "true", AGE);
+}
+
+fn set(options: &ApiOptions, headers: &mut HeaderMap, name: &str, value: &str, age: i64) {
     let hidden = if name == SESSION { "; HttpOnly" } else { "" };
     let secure = if options.public_url.starts_with("https://") {
         "; Secure"
     } else {
         ""
     };
-    let cookie = format!("{name}={value}; Path=/; Max-Age={age}; SameSite=Lax{hidden}{secure}");
+    let domain = match &options.cookie_domain {
+        Some(domain) => format!("; Domain={domain}"),
+        None => String::new(),
+    };
+    let cookie =
+        format!("{name}={value}; Path=/; Max-Age={age}; SameSite=Lax{domain}{hidden}{secure}");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         headers.append(header::SET_COOKIE, cookie);
     }

@@ -43,7 +43,11 @@ impl Credential {
         }
     }
 
-    async fn of_api_key(state: &ApiState, token: &str) -> Result<(Self, User), ApiError> {
+    /// The API key of a token. Nothing else.
+    pub(crate) async fn of_api_key(
+        state: &ApiState,
+        token: &str,
+    ) -> Result<(Self, User), ApiError> {
         if !is_api_key_format(token) {
             return Err(ApiError::Unauthorized("Invalid API key format"));
         }

@@ -3,6 +3,7 @@
 pub(crate) mod body;
 mod caller;
 mod change;
+mod client;
 mod credential;
 pub(crate) mod field;
 mod path;
@@ -11,6 +12,7 @@ mod query;
 pub use body::{Json, Strict};
 pub use caller::Caller;
 pub(crate) use change::Change;
+pub use client::ClientInfo;
 pub use credential::Credential;
 pub use path::{Path, VaultPath};
 pub(crate) use path::{open_environment, open_vault};

@@ -45,7 +45,7 @@ pub(crate) async fn run(args: &ApiCommand) -> Outcome {
     let api = args.api.resolve();
     let metrics = args.metrics.resolve(Some(&api))?;
     let providers = args.providers.resolve(&config::environment)?;
-    let github = args.auth.resolve(providers.timeout);
+    let github = args.auth.resolve(providers.timeout, &config::environment)?;
     let storage = args.storage.prepare(&ambient)?;
     let listener = compose::bind("KEYWAY_LISTEN", api.listen).await?;
 

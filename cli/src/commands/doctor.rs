@@ -133,6 +133,8 @@ async fn examine(args: &DoctorArgs) -> Vec<Check> {
     let metrics = args.metrics.resolve(Some(&api)).map(|_| ());
     let worker = args.worker.resolve();
     let providers = args.providers.resolve(&config::environment);
+    let timeout = providers.as_ref().map_or(PATIENCE, |known| known.timeout);
+    let github = args.auth.resolve(timeout, &config::environment);
     let lease = match (&worker, &providers) {
         (Ok(worker), Ok(providers)) => config::check_lease(worker, providers),
         _ => Ok(()),
@@ -150,6 +152,7 @@ async fn examine(args: &DoctorArgs) -> Vec<Check> {
         worker.err(),
         providers.as_ref().err().cloned(),
         lease.err(),
+        github.as_ref().err().cloned(),
         storage.as_ref().err().cloned(),
         keys.as_ref().err().cloned(),
         redis.as_ref().err().cloned(),

@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     let metrics = args.metrics.resolve(Some(&api))?;
     let worker = args.worker.resolve()?;
     let providers = args.providers.resolve(&config::environment)?;
-    let github = args.auth.resolve(providers.timeout);
+    let github = args.auth.resolve(providers.timeout, &config::environment)?;
     check_lease(&worker, &providers)?;
     let redis = args.redis.resolve(&config::environment)?;
     let storage = args.storage.prepare(&ambient)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use keyway_shared::config::LogArgs;
+use keyway_simulator::github::{CLIENT_ID, CLIENT_SECRET, GitHub, Permission};
 use keyway_simulator::vercel::{Preset, TOKEN, Vercel};
 
 use crate::failure::{Failure, Outcome};
@@ -21,6 +22,24 @@ pub(crate) struct SimulateArgs {
 #[derive(Debug, Subcommand)]
 enum SimulatedProvider {
     Vercel(VercelArgs),
+    #[command(name = "github")]
+    GitHub(GitHubArgs),
+}
+
+/// A stand-in of GitHub, to try sign-in and roles without an app there
+///
+/// It forgets everything when it ends. `ada` is admin of `acme/web`, `bob` may write, `cat` may read.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  keyway simulate github --port 9200 &\n  and start keyway with the variables that it prints"
+)]
+struct GitHubArgs {
+    /// Port to listen on; 0 picks a free one and prints it
+    #[arg(long, value_name = "N", default_value = "9200")]
+    port: u16,
+
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 /// A stateful stand-in of Vercel's API
@@ -66,15 +85,59 @@ impl From<SimulatedWorld> for Preset {
 }
 
 pub(crate) async fn run(args: &SimulateArgs) -> Outcome {
-    let SimulatedProvider::Vercel(args) = &args.provider;
+    match &args.provider {
+        SimulatedProvider::Vercel(args) => vercel(args).await,
+        SimulatedProvider::GitHub(args) => github(args).await,
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot listen on {address}: {error}"))
+        .hint("choose another port with --port")
+}
+
+async fn github(args: &GitHubArgs) -> Outcome {
+    args.log.init(None)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let simulator = GitHub::bind(address)
+        .await
+        .map_err(|error| cannot_listen(address, &error))?;
+    simulator.add_repo("acme/web", true);
+    let people = [
+        ("ada", Permission::Admin),
+        ("bob", Permission::Push),
+        ("cat", Permission::Pull),
+    ];
+    let tokens = people.map(|(login, permission)| {
+        let token = simulator.add_user(login);
+        simulator.grant("acme/web", login, Some(permission));
+        (login, token)
+    });
+    let url = simulator.url();
+    Process::new()
+        .run(|| {
+            output::line(format!("Simulated GitHub on {url}"))?;
+            for (login, token) in &tokens {
+                output::line(format!("Token of {login}: {token}"))?;
+            }
+            output::line("Sign-in, and roles in acme/web, with:")?;
+            output::line(format!(
+                "KEYWAY_AUTH_MODE=github GITHUB_API_URL={url} GITHUB_WEB_URL={url} \
+                 GITHUB_CLIENT_ID={CLIENT_ID} GITHUB_CLIENT_SECRET={CLIENT_SECRET} keyway serve"
+            ))?;
+            Ok(())
+        })
+        .await?;
+    simulator.stop().await;
+    Ok(())
+}
+
+async fn vercel(args: &VercelArgs) -> Outcome {
     args.log.init(None)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let simulator = Vercel::bind(address, args.preset.into())
         .await
-        .map_err(|error| {
-            Failure::new(format!("cannot listen on {address}: {error}"))
-                .hint("choose another port with --port")
-        })?;
+        .map_err(|error| cannot_listen(address, &error))?;
     simulator.set_latency(Duration::from_millis(args.latency_ms));
     let url = simulator.url();
     Process::new()

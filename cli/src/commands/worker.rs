@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &WorkerCommand) -> Outcome {
     let redis = args.redis.require("worker", &config::environment)?;
     let worker = args.worker.resolve()?;
     let providers = args.providers.resolve(&config::environment)?;
-    let github = args.auth.resolve(providers.timeout);
+    let github = args.auth.resolve(providers.timeout, &config::environment)?;
     check_lease(&worker, &providers)?;
     let metrics = args.metrics.resolve(None)?;
     let storage = args.storage.prepare(&ambient)?;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::Origin;
-use super::values::listen;
+use super::values::{domain, listen};
 
 /// The API.
 #[derive(Debug, Clone, Args)]
@@ -44,6 +44,17 @@ pub struct ApiArgs {
         value_delimiter = ','
     )]
     pub cors_origins: Vec<Origin>,
+
+    /// Domain of the cookies of a browser that signed in, when pages elsewhere below it need them
+    ///
+    /// Without it they are for the API's own host only.
+    #[arg(
+        long,
+        env = "KEYWAY_COOKIE_DOMAIN",
+        value_name = "DOMAIN",
+        value_parser = domain
+    )]
+    pub cookie_domain: Option<String>,
 }
 
 impl ApiArgs {
@@ -54,6 +65,7 @@ impl ApiArgs {
             public_url: self.public_url.clone(),
             redirect_origins: self.redirect_origins.clone(),
             cors_origins: self.cors_origins.clone(),
+            cookie_domain: self.cookie_domain.clone(),
         }
     }
 }
@@ -69,6 +81,8 @@ pub struct ApiSettings {
     pub redirect_origins: Vec<Origin>,
     /// Whose pages may call it.
     pub cors_origins: Vec<Origin>,
+    /// Domain of its cookies.
+    pub cookie_domain: Option<String>,
 }
 
 impl ApiSettings {

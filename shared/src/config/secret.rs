@@ -48,6 +48,12 @@ pub const SECRETS: &[SecretVariable] = &[
         help: "The secret of the Vercel integration, for OAuth; see also `VERCEL_CLIENT_ID`",
         address: false,
     },
+    SecretVariable {
+        name: "GITHUB_CLIENT_SECRET",
+        default: "none",
+        help: "The secret of the app at GitHub, for sign-in; see also `GITHUB_CLIENT_ID`",
+        address: false,
+    },
 ];
 
 /// The secret that `name` or `<name>_FILE` gives. `file` is the value of the latter, which is also a

@@ -46,6 +46,23 @@ impl FromStr for Origin {
     }
 }
 
+/// A domain of cookies: names with dots between, and a dot before all of it or not.
+pub(super) fn domain(text: &str) -> Result<String, String> {
+    let text = text.trim().to_ascii_lowercase();
+    let bare = text.strip_prefix('.').unwrap_or(&text);
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    if bare.split('.').all(is_label) {
+        Ok(bare.to_owned())
+    } else {
+        Err("must be a domain, such as example.com".to_owned())
+    }
+}
+
 /// An address to listen on.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let text = text.trim();

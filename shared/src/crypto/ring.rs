@@ -107,6 +107,11 @@ impl Aad {
         Self::new(&[b"github_accounts", b"token", user.as_bytes()])
     }
 
+    /// For what gives the next token of theirs.
+    pub fn github_refresh_token(user: Uuid) -> Self {
+        Self::new(&[b"github_accounts", b"refresh", user.as_bytes()])
+    }
+
     /// For a setting of the installation.
     pub fn setting(name: &str) -> Self {
         Self::new(&[b"settings", name.as_bytes()])

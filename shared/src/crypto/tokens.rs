@@ -11,6 +11,11 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 const API_KEY_CHARS: usize = 40;
 /// How many of them are shown in lists.
 const SHOWN_CHARS: usize = 8;
+/// Letters of a code that somebody types: no vowels, so that it is no word, and nothing that looks
+/// like a digit.
+const TYPED: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+/// 43 bits, for a quarter of an hour.
+const TYPED_CHARS: usize = 10;
 /// What the token of a session begins with.
 const SESSION_START: &str = "kws_";
 /// 256 bits.
@@ -72,6 +77,37 @@ pub fn hash_token(token: &str) -> [u8; 32] {
 /// A token of 256 bits, for states, cookies and tickets.
 pub fn random_token(ambient: &Ambient) -> Secret {
     base62(ambient, TOKEN_CHARS)
+}
+
+/// A code that somebody types, as `XXXXX-XXXXX`.
+pub fn new_user_code(ambient: &Ambient) -> String {
+    // The largest multiple of 20 in a byte is 240.
+    let mut code = String::with_capacity(TYPED_CHARS + 1);
+    while code.len() <= TYPED_CHARS {
+        for byte in ambient.random::<16>() {
+            if byte < 240 && code.len() <= TYPED_CHARS {
+                if code.len() == TYPED_CHARS / 2 {
+                    code.push('-');
+                }
+                code.push(char::from(TYPED[usize::from(byte) % TYPED.len()]));
+            }
+        }
+    }
+    code
+}
+
+/// The code that somebody meant by what they typed; `None` when it cannot be one.
+pub fn typed_user_code(text: &str) -> Option<String> {
+    let letters: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    let fits = letters.len() == TYPED_CHARS && letters.bytes().all(|byte| TYPED.contains(&byte));
+    fits.then(|| {
+        let (first, second) = letters.split_at(TYPED_CHARS / 2);
+        format!("{first}-{second}")
+    })
 }
 
 /// Random characters, each as likely as the other: bytes beyond the largest multiple of 62 are
@@ -136,6 +172,24 @@ mod tests {
         assert!(!is_api_key_format(token.expose()));
         for text in ["kws_", "kws_short", &format!("{}x", token.expose())] {
             assert!(!is_session_format(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_can_be_typed_as_people_type() {
+        let code = new_user_code(&Ambient::system());
+        assert_eq!(code.len(), 11);
+        assert_eq!(typed_user_code(&code).as_ref(), Some(&code));
+        let sloppy = format!(" {} ", code.replace('-', " ").to_lowercase());
+        assert_eq!(typed_user_code(&sloppy), Some(code));
+        for bad in [
+            "",
+            "BCDFG-BCDF",
+            "BCDFG-BCDFGH",
+            "ABCDF-BCDFG",
+            "BCDFG-BCDF1",
+        ] {
+            assert_eq!(typed_user_code(bad), None, "{bad}");
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, HeaderMap, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
+use super::GitHubError;
 use super::recent::Recent;
-use super::{GitHubError, GitHubSettings};
 use crate::ambient::Ambient;
 use crate::providers::http::USER_AGENT;
 use crate::secret::Secret;
@@ -43,8 +43,12 @@ impl Http {
         clippy::disallowed_methods,
         reason = "the one place that makes clients of GitHub"
     )]
-    pub(super) fn new(settings: &GitHubSettings, ambient: Ambient) -> Result<Self, GitHubError> {
-        let url = reqwest::Url::parse(&settings.api_url).map_err(|_| GitHubError::Setup)?;
+    pub(super) fn new(
+        origin: &str,
+        timeout: Duration,
+        ambient: Ambient,
+    ) -> Result<Self, GitHubError> {
+        let url = reqwest::Url::parse(origin).map_err(|_| GitHubError::Setup)?;
         let bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
         if !bare || !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(GitHubError::Setup);
@@ -55,8 +59,8 @@ impl Http {
             .user_agent(USER_AGENT)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .connect_timeout(settings.timeout / 2)
-            .timeout(settings.timeout)
+            .connect_timeout(timeout / 2)
+            .timeout(timeout)
             .https_only(url.scheme() == "https")
             .build()
             .map_err(|_| GitHubError::Setup)?;
@@ -90,10 +94,7 @@ impl Http {
             .bearer_auth(token.expose())
             .header(ACCEPT, "application/vnd.github+json")
             .header("x-github-api-version", "2022-11-28");
-        let mut response = request.send().await.map_err(|error| {
-            tracing::warn!(timeout = error.is_timeout(), "GitHub could not be asked");
-            GitHubError::Unavailable
-        })?;
+        let response = request.send().await.map_err(|error| unanswered(&error))?;
         let status = response.status().as_u16();
         match status {
             401 => return Err(GitHubError::Unauthorized),
@@ -114,18 +115,37 @@ impl Http {
             }
             _ => {}
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|_| GitHubError::Unavailable)?
-        {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(GitHubError::Unavailable);
+        read(response).await
+    }
+
+    /// Sends a form to one of GitHub's pages, in the name of the app. Anything but 200 is no answer.
+    #[expect(clippy::disallowed_methods, reason = "the one place that calls GitHub")]
+    pub(super) async fn post_form(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<Answer, GitHubError> {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.origin))
+            .header(ACCEPT, "application/json")
+            .form(form);
+        let response = request.send().await.map_err(|error| unanswered(&error))?;
+        match response.status().as_u16() {
+            200 => read(response).await,
+            status => {
+                tracing::warn!(status, "GitHub did not answer a sign-in");
+                Err(match self.wait(status, response.headers()) {
+                    Some(retry_after) => GitHubError::RateLimited { retry_after },
+                    None => GitHubError::Unavailable,
+                })
             }
-            body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, body })
+    }
+
+    /// Where it is.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// How long GitHub wants no calls, when that is what an answer says: `Retry-After`, or the time of
@@ -145,4 +165,25 @@ impl Http {
         };
         Some(seconds.clamp(1, MAX_WAIT.cast_signed()).unsigned_abs())
     }
+}
+
+fn unanswered(error: &reqwest::Error) -> GitHubError {
+    tracing::warn!(timeout = error.is_timeout(), "GitHub could not be asked");
+    GitHubError::Unavailable
+}
+
+async fn read(mut response: reqwest::Response) -> Result<Answer, GitHubError> {
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|_| GitHubError::Unavailable)?
+    {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(GitHubError::Unavailable);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, body })
 }

@@ -6,7 +6,9 @@
 
 mod http;
 mod recent;
+mod renewal;
 pub mod roles;
+mod sign_in;
 mod wire;
 
 use std::time::Duration;
@@ -18,6 +20,7 @@ pub use crate::store::github::BELIEVED;
 use http::Http;
 use recent::Recent;
 pub use roles::{RoleError, Roles};
+pub use sign_in::{SignIn, SignInSettings, UserToken, verifier};
 
 /// What GitHub's tokens of people begin with.
 const TOKEN_STARTS: [&str; 4] = ["github_pat_", "ghp_", "gho_", "ghu_"];
@@ -46,6 +49,8 @@ pub struct GitHubSettings {
     pub api_url: String,
     /// How long one call may take.
     pub timeout: Duration,
+    /// The app that people sign in through, when there is one.
+    pub sign_in: Option<SignInSettings>,
 }
 
 /// Who somebody is. The id stays; a login can be renamed, and then be taken by somebody else.
@@ -97,7 +102,7 @@ pub enum GitHubError {
     Unavailable,
     /// The client cannot be made.
     #[error(
-        "GITHUB_API_URL must be http:// or https:// with a host and no path, and the system's root certificates must be installed"
+        "GITHUB_API_URL and GITHUB_WEB_URL must be http:// or https:// with a host and no path, and the system's root certificates must be installed"
     )]
     Setup,
 }
@@ -113,7 +118,7 @@ impl GitHub {
     /// A client.
     pub fn new(settings: &GitHubSettings, ambient: &Ambient) -> Result<Self, GitHubError> {
         Ok(Self {
-            http: Http::new(settings, ambient.clone())?,
+            http: Http::new(&settings.api_url, settings.timeout, ambient.clone())?,
             accounts: Recent::new(ambient),
         })
     }

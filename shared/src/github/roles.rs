@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Account, BELIEVED, GitHub, GitHubError, GitHubSettings, Repository, RepositoryName};
+use super::{
+    Account, BELIEVED, GitHub, GitHubError, GitHubSettings, Repository, RepositoryName, SignIn,
+};
 use crate::ambient::Ambient;
 use crate::domain::account::User;
 use crate::domain::vault::Role;
@@ -46,8 +48,9 @@ const ASK_AGAIN: u64 = 5;
 #[derive(Debug)]
 pub struct Roles {
     github: GitHub,
-    store: Store,
-    ambient: Ambient,
+    pub(super) sign_in: Option<SignIn>,
+    pub(super) store: Store,
+    pub(super) ambient: Ambient,
 }
 
 /// A token to ask with, and whether it is one that we keep.
@@ -63,11 +66,19 @@ impl Roles {
         store: Store,
         ambient: Ambient,
     ) -> Result<Self, GitHubError> {
+        let sign_in = settings.sign_in.as_ref();
+        let sign_in = sign_in.map(|app| SignIn::new(app, settings.timeout, &ambient));
         Ok(Self {
             github: GitHub::new(settings, &ambient)?,
+            sign_in: sign_in.transpose()?,
             store,
             ambient,
         })
+    }
+
+    /// What people sign in through, when it is set up.
+    pub fn sign_in(&self) -> Option<&SignIn> {
+        self.sign_in.as_ref()
     }
 
     /// The user of a token, who is added when new.
@@ -257,12 +268,8 @@ impl Roles {
                 kept: false,
             });
         }
-        let mut tx = self.store.begin_read_statement().await?;
-        let account = tx.github_account(user).await?;
-        tx.commit().await?;
-        let token = account.and_then(|account| account.token);
         Ok(Asker {
-            token: token.ok_or(RoleError::SignInAgain)?,
+            token: self.kept_token(user).await?,
             kept: true,
         })
     }
@@ -281,8 +288,8 @@ impl Roles {
                 let now = tx.now().await?;
                 // Not one that came in the meantime.
                 let account = tx.github_account(user).await?;
-                let same = account.and_then(|account| account.token) == Some(asker.token.clone());
-                if same {
+                let kept = account.and_then(|account| account.token);
+                if kept.is_some_and(|kept| kept.access == asker.token) {
                     tx.set_github_token(user, None, now).await?;
                 }
                 tx.commit().await?;
@@ -294,7 +301,7 @@ impl Roles {
     }
 }
 
-fn not_now(error: GitHubError) -> RoleError {
+pub(super) fn not_now(error: GitHubError) -> RoleError {
     RoleError::NotNow {
         retry_after: match error {
             GitHubError::RateLimited { retry_after } => retry_after,

@@ -4,11 +4,22 @@ use serde::Deserialize;
 
 use super::Repository;
 use crate::domain::vault::Role;
+use crate::secret::Secret;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
     pub id: i64,
     pub login: String,
+}
+
+/// What a code is exchanged for, or why not.
+#[derive(Debug, Deserialize)]
+pub(super) struct Exchange {
+    pub access_token: Option<Secret>,
+    pub refresh_token: Option<Secret>,
+    /// Seconds.
+    pub expires_in: Option<u64>,
+    pub error: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

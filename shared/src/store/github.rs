@@ -25,9 +25,20 @@ pub struct GitHubAccount {
     /// The login when it was last heard.
     pub login: String,
     /// The token of the last sign-in.
-    pub token: Option<Secret>,
+    pub token: Option<KeptToken>,
     /// Until when the roles in all repositories need not be asked for.
     pub repositories_until: Option<DateTime<Utc>>,
+}
+
+/// A token that is kept from a sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptToken {
+    /// The token.
+    pub access: Secret,
+    /// When it ends; `None` when it does not end by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Gives the next one, once.
+    pub refresh: Option<Secret>,
 }
 
 /// What is known of a user's role in a vault.
@@ -52,6 +63,9 @@ struct AccountRow {
     login: String,
     token_ciphertext: Option<Vec<u8>>,
     token_key_id: Option<String>,
+    refresh_ciphertext: Option<Vec<u8>>,
+    refresh_key_id: Option<String>,
+    token_expires_at: Option<DateTime<Utc>>,
     repositories_until: Option<DateTime<Utc>>,
 }
 
@@ -104,32 +118,37 @@ impl Tx {
     ) -> Result<Option<GitHubAccount>, StoreError> {
         let row: Option<AccountRow> = on!(self, |conn| {
             sqlx::query_as(
-            "SELECT user_id, github_id, login, token_ciphertext, token_key_id, repositories_until
+            "SELECT user_id, github_id, login, token_ciphertext, token_key_id, refresh_ciphertext,
+                 refresh_key_id, token_expires_at, repositories_until
              FROM github_accounts WHERE user_id = $1"
         )
         .bind(user_id)
         .fetch_optional(conn)
         })?;
         row.map(|row| {
-            let token = match (&row.token_ciphertext, &row.token_key_id) {
-                (Some(bytes), Some(key_id)) => Some(
-                    open_text(
-                        &self.context.ring,
-                        key_id,
-                        bytes,
-                        &Aad::github_token(user_id),
-                    )
+            let open = |bytes: &Option<Vec<u8>>, key_id: &Option<String>, aad: Aad, column| {
+                let (Some(bytes), Some(key_id)) = (bytes, key_id) else {
+                    return Ok(None);
+                };
+                open_text(&self.context.ring, key_id, bytes, &aad)
+                    .map(Some)
                     .map_err(|error| {
-                        StoreError::from_crypto(error, "github_accounts", user_id, "token")
-                    })?,
-                ),
-                _ => None,
+                        StoreError::from_crypto(error, "github_accounts", user_id, column)
+                    })
             };
+            let aad = Aad::github_token(user_id);
+            let access = open(&row.token_ciphertext, &row.token_key_id, aad, "token")?;
+            let aad = Aad::github_refresh_token(user_id);
+            let refresh = open(&row.refresh_ciphertext, &row.refresh_key_id, aad, "refresh")?;
             Ok(GitHubAccount {
                 user_id: row.user_id,
                 github_id: row.github_id,
                 login: row.login,
-                token,
+                token: access.map(|access| KeptToken {
+                    access,
+                    expires_at: row.token_expires_at,
+                    refresh,
+                }),
                 repositories_until: row.repositories_until,
             })
         })
@@ -140,21 +159,50 @@ impl Tx {
     pub async fn set_github_token(
         &mut self,
         user_id: Uuid,
-        token: Option<&Secret>,
+        token: Option<&KeptToken>,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let sealed = token.map(|token| self.seal_text(&Aad::github_token(user_id), token));
-        let (key_id, bytes) = sealed.map(|sealed| (sealed.key_id, sealed.bytes)).unzip();
+        let access = token.map(|kept| self.seal_text(&Aad::github_token(user_id), &kept.access));
+        let refresh = token
+            .and_then(|kept| kept.refresh.as_ref())
+            .map(|refresh| self.seal_text(&Aad::github_refresh_token(user_id), refresh));
+        let (key_id, bytes) = access.map(|sealed| (sealed.key_id, sealed.bytes)).unzip();
+        let (refresh_key_id, refresh_bytes) =
+            refresh.map(|sealed| (sealed.key_id, sealed.bytes)).unzip();
         changed!(self, |conn| sqlx::query(
-            "UPDATE github_accounts SET token_ciphertext = $2, token_key_id = $3, updated_at = $4
+            "UPDATE github_accounts SET token_ciphertext = $2, token_key_id = $3,
+                 refresh_ciphertext = $4, refresh_key_id = $5, token_expires_at = $6,
+                 refreshing_until = NULL, updated_at = $7
              WHERE user_id = $1"
         )
         .bind(user_id)
         .bind(bytes)
         .bind(key_id)
+        .bind(refresh_bytes)
+        .bind(refresh_key_id)
+        .bind(token.and_then(|kept| kept.expires_at))
         .bind(at)
         .execute(conn))?;
         Ok(())
+    }
+
+    /// The right to ask for a new token in a user's name, which one process has at a time. It ends at
+    /// `until`, or with the new token.
+    pub async fn begin_github_refresh(
+        &mut self,
+        user_id: Uuid,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let rows = changed!(self, |conn| sqlx::query(
+            "UPDATE github_accounts SET refreshing_until = $3
+             WHERE user_id = $1 AND (refreshing_until IS NULL OR refreshing_until <= $2)"
+        )
+        .bind(user_id)
+        .bind(now)
+        .bind(until)
+        .execute(conn))?;
+        Ok(rows == 1)
     }
 
     /// Notes until when the roles in all of a user's repositories need not be asked for.

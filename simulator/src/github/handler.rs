@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, State as Extract};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::{Permission, Repo, Shared, State};
+use super::{Permission, Repo, Shared, State, pages};
 use crate::fault::Action;
 use crate::server::Breaker;
 
@@ -27,6 +27,7 @@ async fn call(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
     let mut state = shared.state();
     state.calls.push(uri.to_string());
@@ -41,6 +42,15 @@ async fn call(
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         None => {}
+    }
+    match (method.as_str(), uri.path()) {
+        ("GET", "/login/oauth/authorize") => {
+            return pages::authorize(&mut state, uri.query().unwrap_or_default());
+        }
+        ("POST", "/login/oauth/access_token") => {
+            return pages::exchange(&mut state, &headers, &body);
+        }
+        _ => {}
     }
     // The API asks every client to name itself.
     if !headers.contains_key(header::USER_AGENT) {

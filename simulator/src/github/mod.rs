@@ -2,6 +2,7 @@
 //! repository.
 
 mod handler;
+mod pages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -14,6 +15,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::fault::{Fault, Faults};
 use crate::server::{BreakableListener, Breaker};
+
+/// The app that people sign in through.
+pub const CLIENT_ID: &str = "Iv1.simulated";
+/// Its secret.
+pub const CLIENT_SECRET: &str = "simulated-github-client-secret";
 
 /// A running stand-in. Stops when dropped.
 #[derive(Debug)]
@@ -43,6 +49,13 @@ struct Repo {
     permissions: BTreeMap<i64, Permission>,
 }
 
+#[derive(Debug)]
+struct Code {
+    user: i64,
+    redirect_uri: String,
+    challenge: Option<String>,
+}
+
 /// What somebody may do in a repository, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
@@ -66,6 +79,12 @@ struct State {
     /// Users by token.
     tokens: BTreeMap<String, i64>,
     repos: Vec<Repo>,
+    /// Codes of people who agreed.
+    codes: BTreeMap<String, Code>,
+    /// Users by the refresh token of theirs, each of which works once.
+    refreshes: BTreeMap<String, i64>,
+    /// Seconds that tokens of a sign-in last; `None` is for ever, and then none is refreshed.
+    tokens_last: Option<u64>,
     faults: Faults,
     /// Paths with their queries.
     calls: Vec<String>,
@@ -157,6 +176,16 @@ impl GitHub {
         if let Some(id) = state.user(login) {
             state.users.insert(id, to.to_owned());
         }
+    }
+
+    /// Makes tokens of coming sign-ins end, with a refresh token each.
+    pub fn let_tokens_last(&self, seconds: u64) {
+        self.shared.state().tokens_last = Some(seconds);
+    }
+
+    /// Ends all tokens that are taken, as time does.
+    pub fn end_tokens(&self) {
+        self.shared.state().tokens.clear();
     }
 
     /// Makes a token one that is not taken.

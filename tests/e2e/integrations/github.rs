@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use keyway_shared::secret::Secret;
+use keyway_shared::store::github::KeptToken;
 use keyway_simulator::github::{GitHub, Permission};
 use keyway_simulator::vercel::Preset;
 use keyway_simulator::{Action, Fault};
@@ -74,7 +75,12 @@ async fn a_job_runs_while_github_says_that_it_may(profile: Profile) {
     let me = world.me.get("/v1/users/me").await.data(200);
     let mut tx = world.app.store.begin().await.unwrap();
     let now = tx.now().await.unwrap();
-    tx.set_github_token(id(&me["id"]), Some(&Secret::new(token.as_str())), now)
+    let kept = KeptToken {
+        access: Secret::new(token.as_str()),
+        expires_at: None,
+        refresh: None,
+    };
+    tx.set_github_token(id(&me["id"]), Some(&kept), now)
         .await
         .unwrap();
     tx.commit().await.unwrap();

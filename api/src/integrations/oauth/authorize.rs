@@ -12,12 +12,12 @@ use serde::Deserialize;
 use url::Url;
 use utoipa::IntoParams;
 
-use super::page::private;
-use super::redirect::allowed;
 use super::{AWAY, callback_url, set_cookie};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, Query};
 use crate::integrations::outside;
+use crate::pages::private;
+use crate::pages::redirect::allowed;
 use crate::schema::{Conflicting, Guarded, Invalid, Missing};
 use crate::state::ApiState;
 

@@ -13,14 +13,14 @@ use serde::Deserialize;
 use url::Url;
 use utoipa::IntoParams;
 
-use super::page::{page, private};
-use super::redirect::same_origin;
 use super::{callback_url, cookies, set_cookie};
 use crate::context::request_id;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
 use crate::integrations::connections::new_connection;
 use crate::integrations::outside;
+use crate::pages::redirect::same_origin;
+use crate::pages::{Page, Sign, private};
 use crate::schema::Open;
 use crate::state::ApiState;
 
@@ -91,7 +91,9 @@ pub(crate) async fn finish_authorization(
 ) -> Response {
     let mut response = match finish(&state, &provider, &headers, &fields).await {
         Ok(response) => response,
-        Err(Refusal(status, text)) => page(&state, status, "Not connected", text),
+        Err(Refusal(status, text)) => {
+            Page::new(status, Sign::Failed, "Not connected", text).answer(&state)
+        }
     };
     private(&mut response);
     // The cookie has done its work.
@@ -138,7 +140,7 @@ async fn finish(
     Ok(
         match back.and_then(|back| HeaderValue::from_str(&back).ok()) {
             Some(back) => (StatusCode::FOUND, [(header::LOCATION, back)]).into_response(),
-            None => page(state, StatusCode::OK, &title, &text),
+            None => Page::new(StatusCode::OK, Sign::Done, &title, &text).answer(state),
         },
     )
 }

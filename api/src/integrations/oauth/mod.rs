@@ -5,8 +5,6 @@
 
 pub(super) mod authorize;
 pub(super) mod callback;
-mod page;
-mod redirect;
 
 use axum::http::{HeaderMap, header};
 use keyway_shared::domain::connection::ProviderName;

@@ -69,6 +69,7 @@ impl World {
             public_url: None,
             redirect_origins: Vec::new(),
             cors_origins: Vec::new(),
+            cookie_domain: None,
         };
         let webhooks = WebhooksArgs::default();
         let bound = parts.start_api(&mut process, listener, &api, webhooks, true)?;

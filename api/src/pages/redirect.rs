@@ -6,7 +6,7 @@ use crate::options::ApiOptions;
 
 /// The address, when its origin is one of those that are allowed, or our own. Read as browsers read
 /// it, and given back as it was read, so that it cannot mean something else to them.
-pub(super) fn allowed(options: &ApiOptions, address: &str) -> Option<Url> {
+pub(crate) fn allowed(options: &ApiOptions, address: &str) -> Option<Url> {
     let url = web_address(address)?;
     let origin = url.origin().ascii_serialization();
     let own = web_address(&options.public_url).map(|own| own.origin().ascii_serialization());
@@ -15,7 +15,7 @@ pub(super) fn allowed(options: &ApiOptions, address: &str) -> Option<Url> {
 }
 
 /// The address, when it has the origin of `page`.
-pub(super) fn same_origin(page: &str, address: &str) -> Option<Url> {
+pub(crate) fn same_origin(page: &str, address: &str) -> Option<Url> {
     let (page, url) = (web_address(page)?, web_address(address)?);
     (page.origin() == url.origin()).then_some(url)
 }
