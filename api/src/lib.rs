@@ -16,6 +16,7 @@ pub mod extract;
 mod idempotency;
 mod integrations;
 mod jobs;
+mod limit;
 mod members;
 mod middleware;
 mod operations;

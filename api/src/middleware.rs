@@ -198,7 +198,14 @@ pub(crate) fn cors(origins: &[String]) -> CorsLayer {
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("prefer"),
         ])
-        .expose_headers([REQUEST_ID, header::LOCATION, header::RETRY_AFTER])
+        .expose_headers([
+            REQUEST_ID,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            HeaderName::from_static("ratelimit-limit"),
+            HeaderName::from_static("ratelimit-remaining"),
+            HeaderName::from_static("ratelimit-reset"),
+        ])
 }
 
 #[cfg(test)]

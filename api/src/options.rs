@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 /// Settings of the API. The defaults are those of the contract.
 #[derive(Debug, Clone)]
 pub struct ApiOptions {
@@ -13,6 +15,14 @@ pub struct ApiOptions {
     pub cors_origins: Vec<String>,
     /// Domain of the cookies of a browser that signed in; `None` is our own host only.
     pub cookie_domain: Option<String>,
+    /// Whether an authorization may be begun with `?token=`, as old clients do.
+    pub token_in_query: bool,
+    /// Proxies whose word for where a request came from is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests a minute of one credential; `None` is no limit.
+    pub rate_limit: Option<u32>,
+    /// Requests a minute of one address without a credential that is taken; `None` is no limit.
+    pub address_rate_limit: Option<u32>,
     /// Longest body of a request, in bytes.
     pub max_body: usize,
     /// How long a request waits for its job unless it says otherwise. Existing clients hang up
@@ -35,6 +45,10 @@ impl Default for ApiOptions {
             redirect_origins: Vec::new(),
             cors_origins: Vec::new(),
             cookie_domain: None,
+            token_in_query: false,
+            trusted_proxies: Vec::new(),
+            rate_limit: None,
+            address_rate_limit: None,
             max_body: 8 << 20,
             default_wait: Duration::from_secs(25),
             max_wait: Duration::from_mins(2),

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use crate::error::ApiError;
 use crate::idempotency::once;
+use crate::limit::limit;
 use crate::middleware::{Observed, Operations, cors, observe, on_panic};
 use crate::state::ApiState;
 use crate::{
@@ -131,6 +132,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(|| async { ApiError::NotFound("There is nothing at this path".into()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(from_fn_with_state(state.clone(), once))
+        .layer(from_fn_with_state(state.clone(), limit))
         .layer(from_fn_with_state(state.clone(), auth::cookies::tidy))
         .layer(DefaultBodyLimit::max(state.options.max_body))
         .layer(CatchPanicLayer::custom(on_panic))

@@ -196,9 +196,9 @@ macro_rules! groups {
 
 groups! {
     /// Any operation, even an open one.
-    Open: "500", "503";
+    Open: "429", "500", "503";
     /// An operation for callers with a token.
-    Guarded: "401", "403", "500", "503";
+    Guarded: "401", "403", "429", "500", "503";
     /// The request is not possible as it stands.
     Malformed: "400";
     /// The path or the query names something that may not be there.

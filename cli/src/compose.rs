@@ -281,6 +281,10 @@ impl Parts {
                 redirect_origins: texts(&settings.redirect_origins),
                 cors_origins: texts(&settings.cors_origins),
                 cookie_domain: settings.cookie_domain.clone(),
+                token_in_query: settings.token_in_query,
+                trusted_proxies: settings.trusted_proxies.clone(),
+                rate_limit: settings.rate_limit,
+                address_rate_limit: settings.address_rate_limit,
                 metrics_on_api: metrics,
                 webhooks_allow_private: webhooks.webhooks_allow_private,
                 ..ApiOptions::default()

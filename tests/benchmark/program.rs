@@ -157,6 +157,7 @@ impl Program {
             .env("KEYWAY_DATA_DIR", self.folder.path())
             .env("KEYWAY_LISTEN", "127.0.0.1:0")
             .env("KEYWAY_LOG", "warn")
+            .env("KEYWAY_RATE_LIMIT", "0")
             .env("VERCEL_API_URL", &self.provider)
             .envs(self.environment.iter().cloned())
             .stdout(Stdio::piped())

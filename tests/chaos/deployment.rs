@@ -63,6 +63,7 @@ impl Deployment {
         let mut environment: Vec<(String, String)> = [
             ("KEYWAY_LISTEN", listen.as_str()),
             ("KEYWAY_LOG", "info"),
+            ("KEYWAY_RATE_LIMIT", "0"),
             ("KEYWAY_LEASE", "2s"),
             ("KEYWAY_PROVIDER_TIMEOUT", "600ms"),
         ]

@@ -14,6 +14,7 @@ fn key(world: &World, user: &User, prefix: &str) -> ApiKey {
         environment: KeyEnvironment::Live,
         prefix: prefix.to_owned(),
         scopes: vec![Scope::ReadSecrets, Scope::AdminApiKeys],
+        allowed_ips: Vec::new(),
         expires_at: None,
         last_used_at: None,
         usage_count: 0,

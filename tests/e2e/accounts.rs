@@ -221,7 +221,7 @@ async fn keys_are_made_shown_and_revoked(profile: Profile) {
             "environment",
         ),
         (
-            json!({ "name": "x", "scopes": ["read:secrets"], "allowedIps": ["::1"] }),
+            json!({ "name": "x", "scopes": ["read:secrets"], "allowedIps": ["::g"] }),
             "allowedIps",
         ),
     ] {

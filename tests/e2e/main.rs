@@ -8,6 +8,7 @@ mod environments;
 mod github;
 mod http;
 mod integrations;
+mod limits;
 mod members;
 mod metrics;
 mod openapi;

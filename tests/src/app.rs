@@ -278,6 +278,7 @@ impl TestApp {
             environment: KeyEnvironment::Test,
             prefix: new.prefix,
             scopes: scopes.to_vec(),
+            allowed_ips: Vec::new(),
             expires_at: lives.map(|lives| now + lives),
             last_used_at: None,
             usage_count: 0,

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use chrono::TimeDelta;
 use keyway_shared::crypto::tokens::new_api_key;
-use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope};
+use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope, parse_network};
 use keyway_shared::domain::activity::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,13 +12,14 @@ use utoipa::ToSchema;
 use super::ApiKeyItem;
 use crate::envelope::{Envelope, ShownOnce};
 use crate::error::ApiError;
-use crate::extract::{Caller, Json};
+use crate::extract::{Caller, Credential, Json};
 use crate::schema::{Body, Guarded};
 use crate::state::ApiState;
 use crate::validate::Checks;
 
 const MAX_NAME: usize = 100;
 const MAX_DAYS: i64 = 365;
+const MAX_NETWORKS: usize = 50;
 
 /// What the key is to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -35,7 +36,8 @@ pub(crate) struct CreateApiKey {
     scopes: Vec<Scope>,
     /// 1 to 365; without it the key does not expire.
     expires_in_days: Option<i64>,
-    /// Must be left out or empty: keys cannot be bound to addresses.
+    /// Addresses and networks that the key may be used from, at most 50; without it, from anywhere.
+    #[schema(example = json!(["203.0.113.7", "10.0.0.0/8"]))]
     allowed_ips: Option<Vec<String>>,
 }
 
@@ -50,7 +52,7 @@ pub(crate) struct CreatedApiKey {
 /// Create an API key
 ///
 /// The token is shown in this answer only; its hash is all that is kept. A key can give no scope that
-/// it does not have itself.
+/// it does not have itself, and no wider networks.
 #[utoipa::path(post, path = "/v1/api-keys", tag = "api-keys",
     responses((status = 200, body = Envelope<CreatedApiKey>), Guarded, Body))]
 pub(crate) async fn create_api_key(
@@ -71,11 +73,30 @@ pub(crate) async fn create_api_key(
         "expiresInDays",
         format!("must be from 1 to {MAX_DAYS}"),
     );
+    let texts = body.allowed_ips.unwrap_or_default();
+    let networks: Vec<_> = texts
+        .iter()
+        .filter_map(|text| parse_network(text))
+        .collect();
     checks.that(
-        body.allowed_ips.is_none_or(|ips| ips.is_empty()),
+        networks.len() == texts.len() && texts.len() <= MAX_NETWORKS,
         "allowedIps",
-        "must be empty: keys cannot be bound to addresses",
+        format!(
+            "must hold at most {MAX_NETWORKS} addresses or networks, such as 203.0.113.7 or \
+             10.0.0.0/8 (not 10.0.0.7/8)"
+        ),
     );
+    // A key gives no more than it has itself.
+    if let Credential::ApiKey(own) = &caller.credential {
+        let within = networks
+            .iter()
+            .all(|net| own.allowed_ips.iter().any(|own| own.contains(net)));
+        checks.that(
+            own.allowed_ips.is_empty() || (within && !networks.is_empty()),
+            "allowedIps",
+            "must lie within the networks of the calling key",
+        );
+    }
     checks.done()?;
     caller.require_all(&scopes)?;
 
@@ -90,6 +111,7 @@ pub(crate) async fn create_api_key(
         environment,
         prefix: new.prefix,
         scopes,
+        allowed_ips: networks,
         expires_at: body.expires_in_days.map(|days| now + TimeDelta::days(days)),
         last_used_at: None,
         usage_count: 0,

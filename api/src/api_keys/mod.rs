@@ -6,7 +6,7 @@ pub(crate) mod list;
 pub(crate) mod revoke;
 
 use chrono::{DateTime, Utc};
-use keyway_shared::domain::account::ApiKey;
+use keyway_shared::domain::account::{ApiKey, network_text};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub(crate) struct ApiKeyItem {
     revoked_reason: Option<String>,
     /// Neither revoked nor expired.
     is_active: bool,
-    /// Always null: keys are not bound to addresses.
+    /// Addresses and networks that it may be used from; null is from anywhere.
     allowed_ips: Option<Vec<String>>,
 }
 
@@ -53,7 +53,8 @@ impl ApiKeyItem {
             created_at: key.created_at.into(),
             revoked_at: key.revoked_at.map(Timestamp),
             revoked_reason: None,
-            allowed_ips: None,
+            allowed_ips: (!key.allowed_ips.is_empty())
+                .then(|| key.allowed_ips.iter().map(network_text).collect()),
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn all<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterat
 
 /// Whether a form was sent from a page of our own. Whoever could send one from elsewhere could sign a
 /// browser in, or let a device in, in somebody's name.
-pub(super) fn is_from_own_page(options: &ApiOptions, headers: &HeaderMap) -> bool {
+pub(crate) fn is_from_own_page(options: &ApiOptions, headers: &HeaderMap) -> bool {
     let origin = headers
         .get(header::ORIGIN)
         .and_then(|origin| origin.to_str().ok());

@@ -3,7 +3,7 @@
 use keyway_shared::domain::account::{KeyEnvironment, Scope, User};
 
 use crate::error::ApiError;
-use crate::extract::Credential;
+use crate::extract::{ClientInfo, Credential};
 use crate::pages::Field;
 use crate::state::ApiState;
 
@@ -17,8 +17,13 @@ pub(super) const FIELD: Field<'static> = Field {
 
 /// The user of a key. A session may do whatever its user may, so a key that may do less gives none;
 /// the text says so.
-pub(super) async fn user_of(state: &ApiState, key: &str) -> Result<Result<User, String>, ApiError> {
-    let (credential, user) = match Credential::of_api_key(state, key.trim()).await {
+pub(super) async fn user_of(
+    state: &ApiState,
+    key: &str,
+    client: &ClientInfo,
+) -> Result<Result<User, String>, ApiError> {
+    let found = Credential::of_api_key(state, key.trim(), client.address).await;
+    let (credential, user) = match found {
         Ok(found) => found,
         Err(ApiError::Unauthorized(text)) => return Ok(Err(format!("{text}."))),
         Err(error) => return Err(error),
@@ -26,6 +31,12 @@ pub(super) async fn user_of(state: &ApiState, key: &str) -> Result<Result<User, 
     let Credential::ApiKey(key) = credential else {
         return Ok(Err("This is no API key.".to_owned()));
     };
+    if !key.allowed_ips.is_empty() {
+        return Ok(Err(
+            "A key that is bound to addresses cannot sign anybody in: a session is bound to none."
+                .to_owned(),
+        ));
+    }
     if key.environment != KeyEnvironment::Live {
         return Ok(Err("A test key cannot sign anybody in.".to_owned()));
     }

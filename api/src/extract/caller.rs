@@ -1,8 +1,8 @@
 //! Who calls, and what the credential that was sent may be used for.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, Utc};
@@ -13,6 +13,7 @@ use keyway_shared::store::Tx;
 use uuid::Uuid;
 
 use super::Credential;
+use super::client::client_address;
 use crate::auth::cookies;
 use crate::context::request_id;
 use crate::error::ApiError;
@@ -28,7 +29,7 @@ pub struct Caller {
     pub credential: Credential,
     /// What kind of client it is, by what it says of itself.
     pub platform: Platform,
-    /// Where the connection came from.
+    /// Where the request came from.
     pub ip: Option<String>,
 }
 
@@ -65,8 +66,9 @@ impl Caller {
             .ok_or(ApiError::Unauthorized("Authentication required"))?;
         // A browser sends the cookie along with whatever any page makes it send.
         cookies::check_origin(&state.options, &parts.method, &parts.headers)?;
+        let ip = client_address(state, parts);
         let (credential, user) = Credential::of_session(state, token).await?;
-        Ok(Self::new(parts, credential, user))
+        Ok(Self::new(parts, ip, credential, user))
     }
 
     /// The caller by a token from elsewhere than the header: a browser that was sent here with the
@@ -76,16 +78,17 @@ impl Caller {
         state: &ApiState,
         token: &str,
     ) -> Result<Self, ApiError> {
-        let (credential, user) = Credential::of_token(state, token).await?;
-        Ok(Self::new(parts, credential, user))
+        let ip = client_address(state, parts);
+        let (credential, user) = Credential::of_token(state, token, ip).await?;
+        Ok(Self::new(parts, ip, credential, user))
     }
 
-    fn new(parts: &Parts, credential: Credential, user: User) -> Self {
+    fn new(parts: &Parts, ip: Option<IpAddr>, credential: Credential, user: User) -> Self {
         Self {
             user,
             credential,
             platform: platform(&parts.headers),
-            ip: address(parts),
+            ip: ip.map(|ip| ip.to_string()),
         }
     }
 
@@ -156,14 +159,6 @@ impl Caller {
         tx.insert_activity(&entry).await?;
         mark(tx).await
     }
-}
-
-/// Where the connection came from.
-pub(crate) fn address(parts: &Parts) -> Option<String> {
-    parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|ConnectInfo(address)| address.ip().to_string())
 }
 
 /// What kind of client it is, by what it says of itself.

@@ -1,5 +1,7 @@
 //! What a caller can send to show who calls.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use keyway_shared::crypto::tokens::{hash_token, is_api_key_format, is_session_format};
 use keyway_shared::domain::account::{ApiKey, Scope, User, UserSession};
@@ -29,9 +31,13 @@ pub enum Credential {
 
 impl Credential {
     /// The credential of a token of whatever kind, and whose it is.
-    pub(crate) async fn of_token(state: &ApiState, token: &str) -> Result<(Self, User), ApiError> {
+    pub(crate) async fn of_token(
+        state: &ApiState,
+        token: &str,
+        address: Option<IpAddr>,
+    ) -> Result<(Self, User), ApiError> {
         if token.starts_with("kw_") {
-            Self::of_api_key(state, token).await
+            Self::of_api_key(state, token, address).await
         } else if let Some(roles) = &state.roles
             && is_token_format(token)
         {
@@ -47,6 +53,7 @@ impl Credential {
     pub(crate) async fn of_api_key(
         state: &ApiState,
         token: &str,
+        address: Option<IpAddr>,
     ) -> Result<(Self, User), ApiError> {
         if !is_api_key_format(token) {
             return Err(ApiError::Unauthorized("Invalid API key format"));
@@ -60,6 +67,11 @@ impl Credential {
         let now = state.ambient.now();
         if !key.is_active(now) {
             return Err(ApiError::Unauthorized("API key has expired"));
+        }
+        if !key.allows(address) {
+            return Err(ApiError::Unauthorized(
+                "IP address not allowed for this API key",
+            ));
         }
         let last = key.last_used_at;
         let credential = Self::ApiKey(key);

@@ -13,6 +13,7 @@ pub use body::{Json, Strict};
 pub use caller::Caller;
 pub(crate) use change::Change;
 pub use client::ClientInfo;
+pub(crate) use client::client_address;
 pub use credential::Credential;
 pub use path::{Path, VaultPath};
 pub(crate) use path::{open_environment, open_vault};

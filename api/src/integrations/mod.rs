@@ -18,7 +18,11 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(providers::list_providers))
         .routes(routes!(connect::connect_provider))
-        .routes(routes!(oauth::authorize::authorize_provider))
+        .routes(routes!(oauth::ticket::create_authorize_ticket))
+        .routes(routes!(
+            oauth::authorize::authorize_provider,
+            oauth::authorize::confirm_authorization
+        ))
         .routes(routes!(oauth::callback::finish_authorization))
         .routes(routes!(connections::list::list_connections))
         .routes(routes!(connections::delete::delete_connection))

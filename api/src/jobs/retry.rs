@@ -47,10 +47,11 @@ pub(crate) async fn retry_job(
     let mut tx = state.store.begin().await?;
     let view = tx.find_job(caller.user.id, id).await?;
     let job = view.ok_or_else(|| ApiError::not_found("job"))?.job;
+    // First what the caller may: the state of a job is nothing that every key may ask for.
+    let opened = open(&mut tx, &state, &caller, &job).await?;
     if !job.state.is_final() {
         return Err(ApiError::conflict("The job has not ended yet"));
     }
-    let opened = open(&mut tx, &state, &caller, &job).await?;
     let now = tx.now().await?;
     let what = serde_json::json!({ "jobId": id, "kind": job.kind });
     let vault = Some(&opened.access.vault);

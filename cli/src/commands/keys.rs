@@ -120,6 +120,7 @@ pub(crate) async fn insert_key(
         environment: wanted.environment,
         prefix: new.prefix,
         scopes,
+        allowed_ips: Vec::new(),
         expires_at: wanted.expires_at,
         last_used_at: None,
         usage_count: 0,

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use ipnet::IpNet;
 
 use super::Origin;
-use super::values::{domain, listen};
+use super::values::{domain, listen, network};
 
 /// The API.
 #[derive(Debug, Clone, Args)]
@@ -55,6 +56,45 @@ pub struct ApiArgs {
         value_parser = domain
     )]
     pub cookie_domain: Option<String>,
+
+    /// Let old clients begin a connect with a token in the address of the browser
+    ///
+    /// Such a token is in the browser's history, and in the logs of whatever stands in front of this
+    /// program. Other clients use tickets.
+    #[arg(long, env = "KEYWAY_TOKEN_IN_QUERY")]
+    pub token_in_query: bool,
+
+    /// Addresses and networks of proxies, separated by commas, whose `X-Forwarded-For` is believed
+    ///
+    /// Without it a request comes from wherever its connection does.
+    #[arg(
+        long,
+        env = "KEYWAY_TRUSTED_PROXIES",
+        value_name = "NETWORKS",
+        value_delimiter = ',',
+        value_parser = network
+    )]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// Requests a minute that one API key, session or user may make; 0 is no limit
+    #[arg(
+        long,
+        env = "KEYWAY_RATE_LIMIT",
+        value_name = "N",
+        default_value_t = 3_000
+    )]
+    pub rate_limit: u32,
+
+    /// Requests a minute from one address that bear no credential that is taken; 0 is no limit
+    ///
+    /// Of IPv6 the first 64 bits count as the address.
+    #[arg(
+        long,
+        env = "KEYWAY_ADDRESS_RATE_LIMIT",
+        value_name = "N",
+        default_value_t = 300
+    )]
+    pub address_rate_limit: u32,
 }
 
 impl ApiArgs {
@@ -66,6 +106,10 @@ impl ApiArgs {
             redirect_origins: self.redirect_origins.clone(),
             cors_origins: self.cors_origins.clone(),
             cookie_domain: self.cookie_domain.clone(),
+            token_in_query: self.token_in_query,
+            trusted_proxies: self.trusted_proxies.clone(),
+            rate_limit: Some(self.rate_limit).filter(|limit| *limit > 0),
+            address_rate_limit: Some(self.address_rate_limit).filter(|limit| *limit > 0),
         }
     }
 }
@@ -83,6 +127,14 @@ pub struct ApiSettings {
     pub cors_origins: Vec<Origin>,
     /// Domain of its cookies.
     pub cookie_domain: Option<String>,
+    /// Whether a token may stand in an address.
+    pub token_in_query: bool,
+    /// Proxies that are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests a minute of one credential.
+    pub rate_limit: Option<u32>,
+    /// Requests a minute of one address without one.
+    pub address_rate_limit: Option<u32>,
 }
 
 impl ApiSettings {

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
 
+use crate::domain::account::parse_network;
 use crate::secret::Secret;
 
 /// `scheme://host[:port]` of an http or https address, in its normal form, without a path.
@@ -61,6 +63,12 @@ pub(super) fn domain(text: &str) -> Result<String, String> {
     } else {
         Err("must be a domain, such as example.com".to_owned())
     }
+}
+
+/// An address or a network.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    parse_network(text.trim())
+        .ok_or_else(|| "must be an address or a network, such as 10.0.0.0/8".to_owned())
 }
 
 /// An address to listen on.

@@ -1,6 +1,9 @@
 //! Users, their API keys and their sessions.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
+use ipnet::IpNet;
 use uuid::Uuid;
 
 use super::activity::Platform;
@@ -43,6 +46,25 @@ words! {
     }
 }
 
+/// A network, as `10.0.0.0/8`, `2001:db8::/32`, or one address. `None` when it is neither; a network is
+/// written without bits of a host (`10.0.0.7/8` is not one), and an address of IPv4 as such.
+pub fn parse_network(text: &str) -> Option<IpNet> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.to_canonical().into());
+    }
+    let net: IpNet = text.parse().ok()?;
+    (net.trunc() == net).then_some(net)
+}
+
+/// A network as it is written: one address without its length.
+pub fn network_text(net: &IpNet) -> String {
+    if net.prefix_len() == net.max_prefix_len() {
+        net.addr().to_string()
+    } else {
+        net.to_string()
+    }
+}
+
 /// An API key as stored: the token itself is never kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
@@ -58,6 +80,8 @@ pub struct ApiKey {
     pub prefix: String,
     /// What it may be used for.
     pub scopes: Vec<Scope>,
+    /// Networks that it may be used from; empty is from anywhere.
+    pub allowed_ips: Vec<IpNet>,
     /// After this time it is refused.
     pub expires_at: Option<DateTime<Utc>>,
     /// Last successful use, to the minute.
@@ -71,6 +95,16 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
+    /// Whether it may be used from this address. One that is not known is none of those that are
+    /// allowed.
+    pub fn allows(&self, address: Option<IpAddr>) -> bool {
+        self.allowed_ips.is_empty()
+            || address.is_some_and(|address| {
+                let address = address.to_canonical();
+                self.allowed_ips.iter().any(|net| net.contains(&address))
+            })
+    }
+
     /// Whether it may be used at `now`.
     pub fn is_active(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|at| at > now)

@@ -1,11 +1,12 @@
-//! The bell that wakes workers, the signal that wakes waiting callers, and the gates that workers ask
-//! before they call a provider.
+//! The bell that wakes workers, the signal that wakes waiting callers, the gates that workers ask
+//! before they call a provider, and the limits on requests.
 //!
 //! Bell and signal carry ids only, and both may be lost: the row in SQL is the job. A lost ring is made good
 //! by the sweeper, a lost signal by the waiter, which also reads its row now and then. So nothing
 //! here returns an error to a caller.
 
 pub mod gates;
+pub mod limits;
 mod local;
 mod redis;
 mod waiters;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 pub use self::redis::{RedisOptions, RedisQueue};
 pub use gates::Gates;
+pub use limits::{Allowance, Limits};
 pub use local::LocalQueue;
 pub use waiters::Waiter;
 
@@ -31,6 +33,7 @@ pub struct Queue {
     transport: Transport,
     waiters: Arc<Waiters>,
     gates: Gates,
+    limits: Limits,
 }
 
 #[derive(Debug, Clone)]
@@ -44,6 +47,7 @@ impl Queue {
     pub fn local() -> Self {
         Self {
             gates: Gates::local(),
+            limits: Limits::local(),
             transport: Transport::Local(LocalQueue::new()),
             waiters: Arc::default(),
         }
@@ -54,6 +58,7 @@ impl Queue {
     pub fn redis(redis: RedisQueue, listen: Option<(&TaskTracker, CancellationToken)>) -> Self {
         let queue = Self {
             gates: Gates::redis(&redis),
+            limits: Limits::redis(&redis),
             transport: Transport::Redis(redis.clone()),
             waiters: Arc::default(),
         };
@@ -62,6 +67,11 @@ impl Queue {
             tracker.spawn(async move { redis.listen(&waiters, stop).await });
         }
         queue
+    }
+
+    /// The limits on requests of callers.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The gates that are asked before a provider is called.

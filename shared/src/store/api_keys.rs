@@ -6,13 +6,13 @@ use uuid::Uuid;
 
 use super::tx::{changed, inconsistent, on, word};
 use super::{StoreError, Tx};
-use crate::domain::account::{ApiKey, User};
+use crate::domain::account::{ApiKey, User, network_text, parse_network};
 
 /// The columns of a key, from `k`.
 macro_rules! columns {
     () => {
-        "k.id, k.user_id, k.name, k.environment, k.prefix, k.scopes, k.expires_at, k.last_used_at,
-         k.usage_count, k.created_at, k.revoked_at"
+        "k.id, k.user_id, k.name, k.environment, k.prefix, k.scopes, k.allowed_ips, k.expires_at,
+         k.last_used_at, k.usage_count, k.created_at, k.revoked_at"
     };
 }
 
@@ -24,6 +24,7 @@ struct ApiKeyRow {
     environment: String,
     prefix: String,
     scopes: Json<serde_json::Value>,
+    allowed_ips: Option<Json<Vec<String>>>,
     expires_at: Option<DateTime<Utc>>,
     last_used_at: Option<DateTime<Utc>>,
     usage_count: i64,
@@ -43,6 +44,14 @@ impl TryFrom<ApiKeyRow> for ApiKey {
             prefix: row.prefix,
             scopes: serde_json::from_value(row.scopes.0)
                 .map_err(|_| inconsistent("api_keys", "scopes", row.id))?,
+            // One that cannot be read must not open the key to everybody.
+            allowed_ips: row
+                .allowed_ips
+                .map_or_else(Vec::new, |texts| texts.0)
+                .iter()
+                .map(|text| parse_network(text))
+                .collect::<Option<_>>()
+                .ok_or_else(|| inconsistent("api_keys", "allowed_ips", row.id))?,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
             usage_count: row.usage_count,
@@ -71,8 +80,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         changed!(self, |conn| sqlx::query(
             "INSERT INTO api_keys (id, user_id, name, environment, prefix, token_hash, scopes,
-                 expires_at, last_used_at, usage_count, created_at, revoked_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+                 expires_at, last_used_at, usage_count, created_at, revoked_at, allowed_ips)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
         )
         .bind(key.id)
         .bind(key.user_id)
@@ -86,6 +95,10 @@ impl Tx {
         .bind(key.usage_count)
         .bind(key.created_at)
         .bind(key.revoked_at)
+        .bind(
+            (!key.allowed_ips.is_empty())
+                .then(|| { Json(key.allowed_ips.iter().map(network_text).collect::<Vec<_>>(),) })
+        )
         .execute(conn))?;
         Ok(())
     }

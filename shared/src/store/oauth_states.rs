@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::tx::{changed, inconsistent, on, word};
 use super::{StoreError, Tx};
+use crate::domain::account::User;
 use crate::domain::connection::ProviderName;
 
 /// An authorization that a browser was sent away for.
@@ -80,13 +81,79 @@ impl Tx {
         }))
     }
 
-    /// Removes the expired ones; how many there were.
+    /// Adds a ticket, of which only the hash is kept: whoever shows it may begin an authorization in
+    /// this user's name.
+    pub async fn insert_authorize_ticket(
+        &mut self,
+        ticket_hash: &[u8; 32],
+        user_id: Uuid,
+        provider: ProviderName,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        changed!(self, |conn| sqlx::query(
+            "INSERT INTO authorize_tickets (ticket_hash, user_id, provider, expires_at)
+             VALUES ($1, $2, $3, $4)"
+        )
+        .bind(ticket_hash.as_slice())
+        .bind(user_id)
+        .bind(provider.as_str())
+        .bind(expires_at)
+        .execute(conn))?;
+        Ok(())
+    }
+
+    /// Whose a ticket is, while it works.
+    pub async fn find_authorize_ticket(
+        &mut self,
+        ticket_hash: &[u8; 32],
+        provider: ProviderName,
+        now: DateTime<Utc>,
+    ) -> Result<Option<User>, StoreError> {
+        let user_id: Option<Uuid> = on!(self, |conn| sqlx::query_scalar(
+            "SELECT user_id FROM authorize_tickets
+             WHERE ticket_hash = $1 AND provider = $2 AND expires_at > $3"
+        )
+        .bind(ticket_hash.as_slice())
+        .bind(provider.as_str())
+        .bind(now)
+        .fetch_optional(conn))?;
+        match user_id {
+            Some(user_id) => self.find_user(user_id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a ticket out, and gives whose it is: it works once, for its provider, and not for long.
+    pub async fn take_authorize_ticket(
+        &mut self,
+        ticket_hash: &[u8; 32],
+        provider: ProviderName,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let row: Option<(Uuid, DateTime<Utc>)> = on!(self, |conn| sqlx::query_as(
+            "DELETE FROM authorize_tickets WHERE ticket_hash = $1 AND provider = $2
+             RETURNING user_id, expires_at"
+        )
+        .bind(ticket_hash.as_slice())
+        .bind(provider.as_str())
+        .fetch_optional(conn))?;
+        Ok(row
+            .filter(|(_, expires_at)| *expires_at > now)
+            .map(|(user_id, _)| user_id))
+    }
+
+    /// Removes the expired ones, and expired tickets; how many there were.
     pub async fn prune_oauth_states(&mut self, now: DateTime<Utc>) -> Result<i64, StoreError> {
-        let rows = changed!(self, |conn| sqlx::query(
+        let states = changed!(self, |conn| sqlx::query(
             "DELETE FROM oauth_states WHERE expires_at <= $1"
         )
         .bind(now)
         .execute(conn))?;
-        Ok(rows as i64)
+        let tickets = changed!(self, |conn| sqlx::query(
+            "DELETE FROM authorize_tickets WHERE expires_at <= $1"
+        )
+        .bind(now)
+        .execute(conn))?;
+        Ok((states + tickets) as i64)
     }
 }

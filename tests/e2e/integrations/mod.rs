@@ -17,5 +17,6 @@ mod pauses;
 mod plans;
 mod refusals;
 mod syncs;
+mod wall;
 mod whole;
 pub(crate) mod world;

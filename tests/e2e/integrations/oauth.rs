@@ -205,6 +205,83 @@ async fn only_allowed_addresses_are_gone_back_to(profile: Profile) {
         .problem(404, "not-found");
 }
 
+async fn send_form(world: &World, ticket: &str, origin: &str) -> Answer {
+    let body = form_urlencoded::Serializer::new(String::new())
+        .append_pair("ticket", ticket)
+        .finish();
+    let browser = world.app.anonymous().with("origin", origin);
+    browser
+        .with("content-type", "application/x-www-form-urlencoded")
+        .send(reqwest::Method::POST, AUTHORIZE, Some(body.into_bytes()))
+        .await
+}
+
+/// A link cannot send a header: it bears a ticket, and asks before anything is connected.
+async fn a_ticket_stands_for_its_caller_once(profile: Profile) {
+    let world = start(profile).await;
+    let made = world
+        .me
+        .post(&format!("{AUTHORIZE}-ticket"), json!({}))
+        .await
+        .data(200);
+    let (ticket, url) = (
+        made["ticket"].as_str().unwrap(),
+        made["url"].as_str().unwrap(),
+    );
+    let path = url.strip_prefix(&world.app.url()).expect("our address");
+    let page = world.app.anonymous().get(path).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.text.contains(&world.account.user.username));
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains(&format!("form-action 'self' {}", world.vercel.url())));
+
+    let own = world.app.url();
+    let foreign = send_form(&world, ticket, "https://evil.example.com").await;
+    assert_eq!(foreign.status, 403);
+    let sent = send_form(&world, ticket, &own).await;
+    assert_eq!(sent.status, 302, "{}", sent.text);
+    assert!(sent.header("location").starts_with(&world.vercel.url()));
+    let again = send_form(&world, ticket, &own).await;
+    assert_eq!(again.status, 401);
+    assert_eq!(world.app.anonymous().get(path).await.status, 401);
+
+    let late = world
+        .me
+        .post(&format!("{AUTHORIZE}-ticket"), json!({}))
+        .await
+        .data(200);
+    world.app.advance(TimeDelta::minutes(2));
+    let late = send_form(&world, late["ticket"].as_str().unwrap(), &own).await;
+    assert_eq!(late.status, 401);
+    let reader = world
+        .app
+        .key(&world.account.user, &[Scope::ReadSecrets], None)
+        .await;
+    world
+        .app
+        .client(&reader.token)
+        .post(&format!("{AUTHORIZE}-ticket"), json!({}))
+        .await
+        .problem(403, "forbidden");
+}
+
+/// Old clients put their token there; it opens the same page, where the operator allows it.
+async fn a_token_in_the_address_counts_where_it_is_allowed(profile: Profile) {
+    let world = World::start_with(profile, |builder| builder.options.token_in_query = true).await;
+    let path = format!("{AUTHORIZE}?token={}", world.account.token);
+    let page = world.app.anonymous().get(&path).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.text.contains(&world.account.user.username));
+    assert!(!page.text.contains(&world.account.token));
+    let wrong = format!("{AUTHORIZE}?token=kw_live_{}", "a".repeat(40));
+    world
+        .app
+        .anonymous()
+        .get(&wrong)
+        .await
+        .problem(401, "unauthorized");
+}
+
 async fn without_settings_a_token_is_named(profile: Profile) {
     let app = TestApp::start(profile).await;
     let me = app.user("ada").await;
@@ -221,5 +298,7 @@ on_both_profiles!(
     another_browser_does_not_connect,
     what_does_not_fit_ends_with_a_page,
     only_allowed_addresses_are_gone_back_to,
+    a_ticket_stands_for_its_caller_once,
+    a_token_in_the_address_counts_where_it_is_allowed,
     without_settings_a_token_is_named,
 );

@@ -101,7 +101,7 @@ pub(crate) async fn sign_in_with_key(
         .redirect_uri
         .and_then(|address| allowed(&state.options, &address))
         .map(String::from);
-    let user = match local::user_of(&state, form.api_key.expose()).await? {
+    let user = match local::user_of(&state, form.api_key.expose(), &client).await? {
         Ok(user) => user,
         Err(text) => {
             let status = StatusCode::UNAUTHORIZED;

@@ -17,7 +17,7 @@ use crate::auth::browser::send_away;
 use crate::auth::browser::start::not_set_up;
 use crate::auth::{cookies, local};
 use crate::error::ApiError;
-use crate::extract::Query;
+use crate::extract::{ClientInfo, Query};
 use crate::pages::{self, Field, Page, Sign};
 use crate::schema::{Invalid, Open};
 use crate::state::ApiState;
@@ -87,6 +87,7 @@ pub(crate) async fn show_device_sign_in(
 pub(crate) async fn answer_device_sign_in(
     State(state): State<ApiState>,
     headers: HeaderMap,
+    client: ClientInfo,
     form: Result<Form<VerifyForm>, FormRejection>,
 ) -> Result<Response, ApiError> {
     let tell = |status, sign, title, text| Page::new(status, sign, title, text).answer(&state);
@@ -124,7 +125,7 @@ pub(crate) async fn answer_device_sign_in(
                 return send_away(tx, &state, sign_in, Some(device.id), None, now).await;
             }
             let key = form.api_key.unwrap_or_else(|| Secret::new(""));
-            match local::user_of(&state, key.expose()).await? {
+            match local::user_of(&state, key.expose(), &client).await? {
                 Ok(found) => user = Some(found),
                 Err(text) => {
                     let status = StatusCode::UNAUTHORIZED;

@@ -1,39 +1,54 @@
 //! `GET /v1/integrations/{provider}/authorize`
 
-use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::Form;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use keyway_shared::crypto::tokens::{hash_token, random_token};
-use keyway_shared::domain::account::Scope;
+use keyway_shared::domain::account::{Scope, User};
+use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::providers::Descriptor;
+use keyway_shared::secret::Secret;
 use keyway_shared::store::OAuthState;
 use serde::Deserialize;
 use url::Url;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
+use super::ticket::new_ticket;
 use super::{AWAY, callback_url, set_cookie};
+use crate::auth::cookies::is_from_own_page;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, Query};
 use crate::integrations::outside;
-use crate::pages::private;
 use crate::pages::redirect::allowed;
-use crate::schema::{Conflicting, Guarded, Invalid, Missing};
+use crate::pages::{self, Page, Sign, private};
+use crate::schema::{Conflicting, Guarded, Invalid, Missing, Open};
 use crate::state::ApiState;
 
+const SPENT: &str = "This link was used already, or is too old. Please begin again.";
+
 /// Where the browser goes in the end.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuthorizeFields {
     /// The page to go to once connected; its origin must be allowed. Without it, a page here.
     #[param(example = "https://app.example.com/connected")]
     redirect_uri: Option<String>,
+    /// Instead of a header, which a link cannot bear: see `authorize-ticket`.
+    ticket: Option<String>,
+    /// For old clients, where the operator allows it: a token, instead of a header.
+    #[param(value_type = Option<String>)]
+    token: Option<Secret>,
 }
 
 /// Connect by OAuth
 ///
 /// Sends the browser to the provider, which sends it back to the callback. A cookie ties the two
-/// together. Needs `write:secrets`.
+/// together. Needs `write:secrets`. A browser that cannot send a header shows a ticket.
 #[utoipa::path(
     get,
     path = "/v1/integrations/{provider}/authorize",
@@ -41,20 +56,149 @@ pub(crate) struct AuthorizeFields {
     tag = "integrations",
     params(("provider" = String, Path, description = "The provider.", example = "vercel"), AuthorizeFields),
     responses(
+        (status = 200, description = "With a ticket: a page that asks.", body = String, content_type = "text/html"),
         (status = 302, description = "To the provider.", headers(("Location" = String), ("Set-Cookie" = String))),
         Guarded, Missing, Conflicting, Invalid
     )
 )]
 pub(crate) async fn authorize_provider(
     State(state): State<ApiState>,
-    caller: Caller,
     Path(provider): Path<String>,
     Query(fields): Query<AuthorizeFields>,
+    mut parts: Parts,
 ) -> Result<Response, ApiError> {
-    caller.require(Scope::WriteSecrets)?;
     let name = outside::provider_name(&provider)?;
-    let provider = outside::provider(&state, name)?;
-    let redirect_uri = match &fields.redirect_uri {
+    if let Some(ticket) = &fields.ticket {
+        let mut tx = state.store.begin_read().await?;
+        let now = tx.now().await?;
+        let user = tx
+            .find_authorize_ticket(&hash_token(ticket), name, now)
+            .await?;
+        tx.commit().await?;
+        return ask(&state, name, user, ticket, fields.redirect_uri.as_deref());
+    }
+    let caller = match &fields.token {
+        Some(token) if state.options.token_in_query => {
+            Caller::from_token(&parts, &state, token.expose()).await?
+        }
+        _ => Caller::from_request_parts(&mut parts, &state).await?,
+    };
+    caller.require(Scope::WriteSecrets)?;
+    if fields.token.is_some() && state.options.token_in_query {
+        let ticket = new_ticket(&state, caller.user.id, name).await?;
+        let (ticket, redirect_uri) = (ticket.0.expose(), fields.redirect_uri.as_deref());
+        return ask(&state, name, Some(caller.user), ticket, redirect_uri);
+    }
+    send_away(&state, caller.user.id, name, fields.redirect_uri.as_deref()).await
+}
+
+/// What the page sends.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct AuthorizeForm {
+    ticket: String,
+    redirect_uri: Option<String>,
+}
+
+/// Connect by OAuth, with a ticket
+///
+/// What the page sends that a ticket opens: it asks first, because a link can come from anybody.
+#[utoipa::path(
+    post,
+    path = "/v1/integrations/{provider}/authorize",
+    operation_id = "confirm_authorization",
+    tag = "integrations",
+    security(()),
+    params(("provider" = String, Path, description = "The provider.", example = "vercel")),
+    request_body(content = AuthorizeForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 302, description = "To the provider.", headers(("Location" = String), ("Set-Cookie" = String))),
+        (status = 400, description = "The form is not what the page sends.", body = String, content_type = "text/html"),
+        (status = 401, description = "The ticket was used, or is too old.", body = String, content_type = "text/html"),
+        (status = 403, description = "The form does not come from our page, or `redirect_uri` is not allowed.", body = String, content_type = "text/html"),
+        Missing, Conflicting, Open
+    )
+)]
+pub(crate) async fn confirm_authorization(
+    State(state): State<ApiState>,
+    Path(provider): Path<String>,
+    headers: HeaderMap,
+    form: Result<Form<AuthorizeForm>, FormRejection>,
+) -> Result<Response, ApiError> {
+    let name = outside::provider_name(&provider)?;
+    let refuse =
+        |status, text| Page::new(status, Sign::Failed, "Not connected", text).answer(&state);
+    if !is_from_own_page(&state.options, &headers) {
+        let text = "The form was not sent from our own page. Please open the link again.";
+        return Ok(refuse(StatusCode::FORBIDDEN, text));
+    }
+    let Ok(Form(form)) = form else {
+        let text = "The form is not complete. Please open the link again.";
+        return Ok(refuse(StatusCode::BAD_REQUEST, text));
+    };
+    let mut tx = state.store.begin().await?;
+    let now = tx.now().await?;
+    let hash = hash_token(&form.ticket);
+    let user_id = tx.take_authorize_ticket(&hash, name, now).await?;
+    tx.commit().await?;
+    match user_id {
+        Some(user_id) => send_away(&state, user_id, name, form.redirect_uri.as_deref()).await,
+        None => Ok(refuse(StatusCode::UNAUTHORIZED, SPENT)),
+    }
+}
+
+/// The page that a link opens. Whoever follows a stranger's link would give the stranger their account
+/// at the provider: so it says whose user it is.
+fn ask(
+    state: &ApiState,
+    name: ProviderName,
+    user: Option<User>,
+    ticket: &str,
+    redirect_uri: Option<&str>,
+) -> Result<Response, ApiError> {
+    let provider = outside::provider(state, name)?;
+    let display = provider.descriptor().display_name;
+    let Some(user) = user else {
+        let status = StatusCode::UNAUTHORIZED;
+        return Ok(Page::new(status, Sign::Failed, "Not connected", SPENT).answer(state));
+    };
+    let callback = callback_url(&state.options, name);
+    let home = provider
+        .authorize_url("x", &callback)
+        .ok_or_else(|| not_set_up(provider.descriptor()))?;
+    let origin = Url::parse(&home).map(|home| home.origin().ascii_serialization());
+    let title = format!("Connect {display}");
+    let text = format!(
+        "Your account at {display} will be connected with the Keyway user {}, who can then read and \
+         change the variables of its projects. Go on only if this is you.",
+        user.username
+    );
+    let (action, submit) = (
+        format!("/v1/integrations/{name}/authorize"),
+        format!("Continue to {display}"),
+    );
+    let mut page = Page::new(StatusCode::OK, Sign::Question, &title, &text);
+    page.facts = vec![("Keyway user", &user.username)];
+    let mut hidden = vec![("ticket", ticket)];
+    hidden.extend(redirect_uri.map(|address| ("redirect_uri", address)));
+    page.form = Some(pages::Form {
+        action: &action,
+        hidden,
+        submit: &submit,
+        leads_to: origin.as_deref().ok(),
+        ..pages::Form::default()
+    });
+    Ok(page.answer(state))
+}
+
+/// Sends the browser to the provider.
+async fn send_away(
+    state: &ApiState,
+    user_id: Uuid,
+    name: ProviderName,
+    redirect_uri: Option<&str>,
+) -> Result<Response, ApiError> {
+    let provider = outside::provider(state, name)?;
+    let redirect_uri = match redirect_uri {
         Some(address) => Some(allowed(&state.options, address).ok_or_else(|| {
             ApiError::forbidden("redirect_uri must have one of the allowed origins")
         })?),
@@ -71,7 +215,7 @@ pub(crate) async fn authorize_provider(
     tx.prune_oauth_states(now).await?;
     tx.insert_oauth_state(&OAuthState {
         state_hash: hash_token(token.expose()),
-        user_id: caller.user.id,
+        user_id,
         provider: name,
         redirect_uri: redirect_uri.map(Url::into),
         browser_hash: hash_token(browser.expose()),
@@ -83,6 +227,7 @@ pub(crate) async fn authorize_provider(
     let location = HeaderValue::from_str(&page).map_err(|error| ApiError::internal(&error))?;
     let cookie = HeaderValue::from_str(&set_cookie(&state.options, browser.expose()))
         .map_err(|error| ApiError::internal(&error))?;
+    // Also the answer to a form: 302 is what existing clients look for, and browsers GET what follows.
     let mut response = (
         StatusCode::FOUND,
         [(header::LOCATION, location), (header::SET_COOKIE, cookie)],

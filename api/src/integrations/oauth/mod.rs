@@ -5,6 +5,7 @@
 
 pub(super) mod authorize;
 pub(super) mod callback;
+pub(super) mod ticket;
 
 use axum::http::{HeaderMap, header};
 use keyway_shared::domain::connection::ProviderName;

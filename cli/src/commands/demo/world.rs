@@ -70,6 +70,10 @@ impl World {
             redirect_origins: Vec::new(),
             cors_origins: Vec::new(),
             cookie_domain: None,
+            token_in_query: false,
+            trusted_proxies: Vec::new(),
+            rate_limit: None,
+            address_rate_limit: None,
         };
         let webhooks = WebhooksArgs::default();
         let bound = parts.start_api(&mut process, listener, &api, webhooks, true)?;
