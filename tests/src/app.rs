@@ -269,13 +269,13 @@ impl TestApp {
 
     /// Adds a key of a user.
     pub async fn key(&self, user: &User, scopes: &[Scope], lives: Option<TimeDelta>) -> Account {
-        let new = new_api_key(&self.ambient, KeyEnvironment::Test);
+        let new = new_api_key(&self.ambient, KeyEnvironment::Live);
         let now = self.ambient.now();
         let key = ApiKey {
             id: self.ambient.new_id(),
             user_id: user.id,
             name: "test".to_owned(),
-            environment: KeyEnvironment::Test,
+            environment: KeyEnvironment::Live,
             prefix: new.prefix,
             scopes: scopes.to_vec(),
             allowed_ips: Vec::new(),

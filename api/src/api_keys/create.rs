@@ -10,6 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::ApiKeyItem;
+use crate::auth::test_keys;
 use crate::envelope::{Envelope, ShownOnce};
 use crate::error::ApiError;
 use crate::extract::{Caller, Credential, Json};
@@ -101,6 +102,7 @@ pub(crate) async fn create_api_key(
     caller.require_all(&scopes)?;
 
     let environment = body.environment.unwrap_or(KeyEnvironment::Live);
+    test_keys::may_make(&caller, environment)?;
     let new = new_api_key(&state.ambient, environment);
     let mut tx = state.store.begin().await?;
     let now = tx.now().await?;

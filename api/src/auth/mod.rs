@@ -8,6 +8,7 @@ pub(crate) mod logout;
 pub(crate) mod roles;
 mod session;
 pub(crate) mod sessions;
+pub(crate) mod test_keys;
 pub(crate) mod validate_token;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -8,15 +8,19 @@ pub(crate) mod view;
 use keyway_shared::domain::vault::{Environment, VaultAccess};
 use keyway_shared::store::Tx;
 
+use crate::auth::test_keys;
 use crate::error::ApiError;
+use crate::extract::Caller;
 
 /// The environment of that name; 404 tells which there are, for a person at a terminal.
 async fn open_environment(
     tx: &mut Tx,
+    caller: &Caller,
     access: &VaultAccess,
     name: &str,
 ) -> Result<Environment, ApiError> {
     if let Some(environment) = tx.find_environment(access.vault.id, name).await? {
+        test_keys::may_touch(caller, environment.kind)?;
         return Ok(environment);
     }
     let names: Vec<_> = tx

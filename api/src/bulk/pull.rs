@@ -52,7 +52,7 @@ pub(crate) async fn pull_secrets(
     roles::of_repository(&state, &caller, owner, repo).await?;
     let mut tx = state.store.begin().await?;
     let access = open_vault(&mut tx, &caller, owner, repo, Role::Read).await?;
-    let environment = open_environment(&mut tx, &access, &query.environment).await?;
+    let environment = open_environment(&mut tx, &caller, &access, &query.environment).await?;
     let vault = access.vault;
     let snapshot = tx.read_environment(vault.id, environment.id).await?;
     if !snapshot.corrupt.is_empty() {

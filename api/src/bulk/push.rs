@@ -109,7 +109,7 @@ pub(crate) async fn push_secrets(
     roles::of_repository(&state, &caller, owner, repo).await?;
     let mut tx = state.store.begin().await?;
     let access = open_vault(&mut tx, &caller, owner, repo, Role::Write).await?;
-    let environment = open_environment(&mut tx, &access, &body.environment).await?;
+    let environment = open_environment(&mut tx, &caller, &access, &body.environment).await?;
     let vault = access.vault;
     let before = tx.read_environment(vault.id, environment.id).await?;
     for (key, stored) in &before.values {

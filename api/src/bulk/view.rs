@@ -57,7 +57,7 @@ pub(crate) async fn view_secret(
     roles::of_repository(&state, &caller, owner, repo).await?;
     let mut tx = state.store.begin().await?;
     let access = open_vault(&mut tx, &caller, owner, repo, Role::Read).await?;
-    let environment = open_environment(&mut tx, &access, &query.environment).await?;
+    let environment = open_environment(&mut tx, &caller, &access, &query.environment).await?;
     let vault = access.vault;
     let missing = || ApiError::not_found("secret");
     let secret = tx

@@ -38,7 +38,7 @@ pub(crate) async fn delete_environment(
     caller.require(Scope::WriteSecrets)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Admin).await?;
-    let environment = open_environment(&mut tx, &access, &name).await?;
+    let environment = open_environment(&mut tx, &caller, &access, &name).await?;
     let vault = access.vault;
     let count = tx.count_secrets(environment.id).await?;
     let now = tx.now().await?;

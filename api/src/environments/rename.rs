@@ -54,7 +54,7 @@ pub(crate) async fn rename_environment(
 
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Admin).await?;
-    let environment = open_environment(&mut tx, &access, &name).await?;
+    let environment = open_environment(&mut tx, &caller, &access, &name).await?;
     let vault = access.vault;
     let now = tx.now().await?;
     if body.new_name != name {

@@ -45,7 +45,7 @@ pub(crate) async fn set_environment_type(
     caller.require(Scope::WriteSecrets)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Admin).await?;
-    let mut environment = open_environment(&mut tx, &access, &name).await?;
+    let mut environment = open_environment(&mut tx, &caller, &access, &name).await?;
     let vault = access.vault;
     let now = tx.now().await?;
     tx.set_environment_kind(vault.id, environment.id, body.r#type)

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use super::Caller;
-use crate::auth::roles;
+use crate::auth::{roles, test_keys};
 use crate::error::ApiError;
 use crate::idempotency::rests_on_role;
 use crate::state::ApiState;
@@ -98,10 +98,14 @@ pub(crate) async fn open_vault(
 /// The environment of that name in a vault that was opened.
 pub(crate) async fn open_environment(
     tx: &mut Tx,
+    caller: &Caller,
     access: &VaultAccess,
     name: &str,
 ) -> Result<Environment, ApiError> {
-    tx.find_environment(access.vault.id, name)
+    let environment = tx
+        .find_environment(access.vault.id, name)
         .await?
-        .ok_or_else(|| ApiError::not_found("environment"))
+        .ok_or_else(|| ApiError::not_found("environment"))?;
+    test_keys::may_touch(caller, environment.kind)?;
+    Ok(environment)
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::JobBody;
 use super::document::location;
 use super::running::document;
-use crate::auth::roles;
+use crate::auth::{roles, test_keys};
 use crate::envelope::{Accepted, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path};
@@ -93,6 +93,8 @@ async fn open(
         .find_environment_by_id(job.vault_id, job.environment_id)
         .await?
         .ok_or_else(|| ApiError::not_found("environment"))?;
+    test_keys::may_touch(caller, environment.kind)?;
+    test_keys::may_sync_with(caller, &request.provider_environment)?;
     let connection = tx
         .find_connection(caller.user.id, job.connection_id)
         .await?

@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{MemberItem, keep_an_admin};
-use crate::auth::roles;
+use crate::auth::{roles, test_keys};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Json, VaultPath};
@@ -52,6 +52,7 @@ pub(crate) async fn add_member(
     roles::are_given_here(&state)?;
     let mut tx = state.store.begin().await?;
     let vault = path.open(&mut tx, &caller, Role::Admin).await?.vault;
+    test_keys::may_touch_all(&mut tx, &caller, vault.id).await?;
     let user = tx
         .find_user_by_name(&body.username)
         .await?

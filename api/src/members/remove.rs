@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::IntoParams;
 
 use super::keep_an_admin;
-use crate::auth::roles;
+use crate::auth::{roles, test_keys};
 use crate::envelope::NoContent;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
@@ -40,6 +40,7 @@ pub(crate) async fn remove_member(
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
     let vault = access.vault;
+    test_keys::may_touch_all(&mut tx, &caller, vault.id).await?;
     let member = tx
         .list_members(vault.id)
         .await?

@@ -65,7 +65,7 @@ pub(crate) async fn create_secret(
 
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Write).await?;
-    let environment = open_environment(&mut tx, &access, &body.environment).await?;
+    let environment = open_environment(&mut tx, &caller, &access, &body.environment).await?;
     let vault = access.vault;
     let now = tx.now().await?;
     let outcome = tx

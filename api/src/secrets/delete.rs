@@ -45,7 +45,7 @@ pub(crate) async fn delete_secret(
     caller.require(Scope::DeleteSecrets)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Write).await?;
-    let secret = open_secret(&mut tx, &access, id).await?;
+    let secret = open_secret(&mut tx, &caller, &access, id).await?;
     let vault = access.vault;
     let now = tx.now().await?;
     let expires_at = now + TRASH_KEEPS;

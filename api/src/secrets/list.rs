@@ -38,7 +38,7 @@ pub(crate) async fn list_secrets(
     let mut tx = state.store.begin_read().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
     let environment = match filter.environment {
-        Some(name) => Some(open_environment(&mut tx, &access, &name).await?.id),
+        Some(name) => Some(open_environment(&mut tx, &caller, &access, &name).await?.id),
         None => None,
     };
     let (secrets, total) = tx

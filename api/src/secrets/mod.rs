@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::auth::test_keys;
 use crate::envelope::Timestamp;
 use crate::error::ApiError;
+use crate::extract::Caller;
 
 /// A user as secrets name it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -85,8 +87,17 @@ pub(crate) struct VersionPath {
 }
 
 /// A living secret of a vault that was opened, or 404.
-async fn open_secret(tx: &mut Tx, access: &VaultAccess, id: Uuid) -> Result<SecretInfo, ApiError> {
-    tx.find_secret(access.vault.id, id)
+async fn open_secret(
+    tx: &mut Tx,
+    caller: &Caller,
+    access: &VaultAccess,
+    id: Uuid,
+) -> Result<SecretInfo, ApiError> {
+    let vault_id = access.vault.id;
+    let secret = tx
+        .find_secret(vault_id, id)
         .await?
-        .ok_or_else(|| ApiError::not_found("secret"))
+        .ok_or_else(|| ApiError::not_found("secret"))?;
+    test_keys::may_touch_named(tx, caller, vault_id, &secret.environment).await?;
+    Ok(secret)
 }

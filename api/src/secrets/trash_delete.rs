@@ -7,6 +7,7 @@ use keyway_shared::domain::vault::Role;
 use serde_json::json;
 
 use super::SecretPath;
+use crate::auth::test_keys;
 use crate::envelope::NoContent;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
@@ -27,6 +28,7 @@ pub(crate) async fn delete_trashed_secret(
     caller.require(Scope::DeleteSecrets)?;
     let mut tx = state.store.begin().await?;
     let vault = path.open(&mut tx, &caller, Role::Write).await?.vault;
+    test_keys::may_touch_all(&mut tx, &caller, vault.id).await?;
     if !tx.purge_secret(vault.id, id).await? {
         return Err(ApiError::not_found("secret"));
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use crate::auth::test_keys;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, VaultPath};
@@ -35,6 +36,7 @@ pub(crate) async fn empty_trash(
     caller.require(Scope::DeleteSecrets)?;
     let mut tx = state.store.begin().await?;
     let vault = path.open(&mut tx, &caller, Role::Write).await?.vault;
+    test_keys::may_touch_all(&mut tx, &caller, vault.id).await?;
     let deleted = tx.purge_trash(vault.id).await?;
     if deleted > 0 {
         let now = tx.now().await?;

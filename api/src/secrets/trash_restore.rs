@@ -49,7 +49,7 @@ pub(crate) async fn restore_secret(
             StoreError::RowsAffected { .. } => ApiError::not_found("secret"),
             error => error.into(),
         })?;
-    let secret = open_secret(&mut tx, &access, id).await?;
+    let secret = open_secret(&mut tx, &caller, &access, id).await?;
     let vault = access.vault;
     let metadata = json!({ "key": secret.key, "environment": secret.environment });
     let action = Action::SecretRestored;

@@ -56,7 +56,7 @@ pub(crate) async fn update_secret(
 
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Write).await?;
-    let before = open_secret(&mut tx, &access, id).await?;
+    let before = open_secret(&mut tx, &caller, &access, id).await?;
     let vault = access.vault;
     let now = tx.now().await?;
     let by = Some(caller.user.id);

@@ -37,7 +37,7 @@ pub(crate) async fn get_secret_value(
     // It writes: no value is shown of which the log does not tell.
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
-    let secret = open_secret(&mut tx, &access, id).await?;
+    let secret = open_secret(&mut tx, &caller, &access, id).await?;
     let vault = access.vault;
     let value = tx
         .secret_value(vault.id, id)

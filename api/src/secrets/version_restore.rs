@@ -41,7 +41,7 @@ pub(crate) async fn restore_secret_version(
     caller.require(Scope::WriteSecrets)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Write).await?;
-    let secret = open_secret(&mut tx, &access, id).await?;
+    let secret = open_secret(&mut tx, &caller, &access, id).await?;
     let vault = access.vault;
     let (value, number) = tx
         .version_value(vault.id, id, version)

@@ -36,7 +36,7 @@ pub(crate) async fn get_secret_version_value(
     caller.require(Scope::ReadSecrets)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
-    let secret = open_secret(&mut tx, &access, id).await?;
+    let secret = open_secret(&mut tx, &caller, &access, id).await?;
     let vault = access.vault;
     let (value, number) = tx
         .version_value(vault.id, id, version)

@@ -45,7 +45,7 @@ pub(crate) async fn list_secret_versions(
     caller.require(Scope::ReadSecrets)?;
     let mut tx = state.store.begin_read().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
-    open_secret(&mut tx, &access, id).await?;
+    open_secret(&mut tx, &caller, &access, id).await?;
     let versions = tx.list_versions(access.vault.id, id).await?;
     tx.commit().await?;
     Ok(Data(Versions {

@@ -6,6 +6,7 @@ use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
 use serde_json::json;
 
+use crate::auth::test_keys;
 use crate::envelope::NoContent;
 use crate::error::ApiError;
 use crate::extract::{Caller, VaultPath};
@@ -25,6 +26,7 @@ pub(crate) async fn delete_vault(
     caller.require(Scope::WriteSecrets)?;
     let mut tx = state.store.begin().await?;
     let vault = path.open(&mut tx, &caller, Role::Admin).await?.vault;
+    test_keys::may_touch_all(&mut tx, &caller, vault.id).await?;
     let now = tx.now().await?;
     if !tx.delete_vault(caller.user.id, vault.id).await? {
         return Err(ApiError::not_found("vault"));

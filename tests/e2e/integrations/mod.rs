@@ -17,6 +17,7 @@ mod pauses;
 mod plans;
 mod refusals;
 mod syncs;
+mod test_keys;
 mod wall;
 mod whole;
 pub(crate) mod world;

@@ -6,6 +6,7 @@ use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
 
 use super::LinkPath;
+use crate::auth::test_keys;
 use crate::envelope::NoContent;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
@@ -36,6 +37,8 @@ pub(crate) async fn delete_link(
         .find_link(access.vault.id, path.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
+    test_keys::may_touch_named(&mut tx, &caller, access.vault.id, &link.keyway_environment).await?;
+    test_keys::may_sync_with(&caller, &link.provider_environment)?;
     let now = tx.now().await?;
     tx.cancel_link_jobs(link.id, now).await?;
     if !tx.delete_link(access.vault.id, path.id).await? {

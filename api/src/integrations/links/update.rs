@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::auto_sync::AutoSync;
 use super::create::{conflict, key_of, lost};
 use super::{LinkPath, OneLink, check_rules};
+use crate::auth::test_keys;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Change, Path, Strict, VaultPath};
@@ -85,6 +86,8 @@ pub(crate) async fn update_link(
         .find_link(access.vault.id, path.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
+    test_keys::may_touch_named(&mut tx, &caller, access.vault.id, &link.keyway_environment).await?;
+    test_keys::may_sync_with(&caller, &link.provider_environment)?;
     if tx
         .find_connection(caller.user.id, link.connection_id)
         .await?
@@ -141,6 +144,8 @@ pub(crate) async fn update_link(
         .find_link(access.vault.id, link.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
+    test_keys::may_touch_named(&mut tx, &caller, access.vault.id, &link.keyway_environment).await?;
+    test_keys::may_sync_with(&caller, &link.provider_environment)?;
     let next = if resumes {
         tx.next_in_project(&key, now).await?
     } else {

@@ -11,6 +11,7 @@ use keyway_shared::sync::options::SyncRequest;
 use uuid::Uuid;
 
 use super::selection::Selection;
+use crate::auth::test_keys;
 use crate::error::{ApiError, ConflictCode};
 use crate::extract::{Caller, VaultPath};
 use crate::idempotency;
@@ -38,6 +39,8 @@ pub(in crate::integrations) async fn open(
 ) -> Result<Opened, ApiError> {
     let access = path.open(tx, caller, needed).await?;
     let environment = environment(tx, &access, &selection.keyway_environment).await?;
+    test_keys::may_touch(caller, environment.kind)?;
+    test_keys::may_sync_with(caller, &selection.provider_environment)?;
     let connection = tx
         .find_connection(caller.user.id, selection.connection_id)
         .await?
