@@ -31,6 +31,8 @@ struct Everything {
     #[command(flatten)]
     worker: WorkerArgs,
     #[command(flatten)]
+    auth: AuthArgs,
+    #[command(flatten)]
     providers: ProvidersArgs,
     #[command(flatten)]
     log: LogArgs,
