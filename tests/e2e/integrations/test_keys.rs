@@ -137,6 +137,13 @@ async fn a_test_key_syncs_no_production(profile: Profile) {
     ] {
         answer.problem(403, "forbidden");
     }
+    let status = |environment: &str| {
+        let path = format!("{}&environment={environment}", world.query("status"));
+        let tester = tester.clone();
+        async move { tester.get(&path).await.status }
+    };
+    assert_eq!(status("production").await, 403);
+    assert_eq!(status("staging").await, 202);
     tester
         .post(SYNC, link("staging", "preview"))
         .await

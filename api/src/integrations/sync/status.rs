@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::open::{Opened, accept, open};
 use super::report::StatusBody;
 use super::selection::{Selection, production};
+use crate::auth::test_keys;
 use crate::envelope::Envelope;
 use crate::error::ApiError;
 use crate::extract::{Caller, Query, VaultPath};
@@ -69,7 +70,7 @@ pub(crate) async fn get_sync_status(
         connection_id: fields.connection_id,
         project_id: fields.project_id,
         service_id: fields.service_id,
-        provider_environment: production(),
+        provider_environment: wanted(&fields.environment).to_owned(),
         keyway_environment: fields.environment,
         git_branch: None,
     };
@@ -86,6 +87,8 @@ pub(crate) async fn get_sync_status(
     } else {
         by_name.clone_into(&mut selection.provider_environment);
     }
+    // Which one it is was a guess until here.
+    test_keys::may_sync_with(&caller, &selection.provider_environment)?;
     let request = selection.request(Direction::Push);
     let pending = accept(tx, &state, &caller, opened, JobKind::Status, request, None).await?;
     ReadAnswer::to(&pending, &state, &caller, patience).await
@@ -115,14 +118,18 @@ fn linked<'a>(
         })
 }
 
-/// The provider's environment that a vault's environment of this name stands for. For reading only:
-/// a sync names its environment.
-fn by_name(name: &str, opened: &Opened) -> &'static str {
-    let wanted = match name {
+fn wanted(name: &str) -> &'static str {
+    match name {
         "staging" => "preview",
         "dev" | "development" => "development",
         _ => "production",
-    };
+    }
+}
+
+/// The provider's environment that a vault's environment of this name stands for. For reading only:
+/// a sync names its environment.
+fn by_name(name: &str, opened: &Opened) -> &'static str {
+    let wanted = wanted(name);
     opened
         .provider
         .descriptor()
