@@ -95,6 +95,7 @@ fn account_routes() -> OpenApiRouter<ApiState> {
         ))
         .routes(routes!(users::me::get_me))
         .routes(routes!(activity::list::list_activity))
+        .routes(routes!(activity::export::export_activity))
 }
 
 fn operation_routes() -> OpenApiRouter<ApiState> {

@@ -5,7 +5,7 @@ use keyway_shared::domain::account::Scope;
 use keyway_tests::app::TestApp;
 use keyway_tests::database::Profile;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::vaults::create;
 
@@ -17,6 +17,7 @@ keyway_tests::on_both_profiles!(
     a_key_cannot_give_what_it_does_not_have,
     the_last_use_is_noted_once_a_minute,
     activity_goes_on_from_a_cursor,
+    activity_is_exported_as_json_lines,
 );
 
 async fn a_call_needs_a_valid_key(profile: Profile) {
@@ -271,6 +272,54 @@ async fn the_last_use_is_noted_once_a_minute(profile: Profile) {
     let later = ada.get(&path).await.data(200);
     assert_eq!(later["usageCount"], 2);
     assert_ne!(later["lastUsedAt"], first["lastUsedAt"]);
+}
+
+async fn activity_is_exported_as_json_lines(profile: Profile) {
+    let app = TestApp::start(profile).await;
+    let account = app.account("ada").await;
+    let ada = app.client(&account.token);
+    for n in 0..3 {
+        create(&ada, &format!("acme/v{n}")).await;
+    }
+    let lines = |text: &str| -> Vec<Value> {
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON in each line"))
+            .collect()
+    };
+    let all = ada.get("/v1/activity/export").await;
+    assert_eq!(
+        (all.status, all.header("content-type")),
+        (200, "application/x-ndjson")
+    );
+    assert!(all.text.ends_with('\n'));
+    let all = lines(&all.text);
+    let listed = ada.get("/v1/activity?limit=100").await.json["data"].clone();
+    assert_eq!(json!(all), listed);
+    assert_eq!(all[0]["apiKeyId"], account.key.id.to_string());
+    assert!(all[0]["requestId"].is_string());
+
+    let one = lines(&ada.get("/v1/activity/export?vault=acme/v1").await.text);
+    assert_eq!(one.len(), 1);
+    let at = one[0]["timestamp"].as_str().unwrap();
+    let since = lines(
+        &ada.get(&format!("/v1/activity/export?since={at}"))
+            .await
+            .text,
+    );
+    let until = lines(
+        &ada.get(&format!("/v1/activity/export?until={at}"))
+            .await
+            .text,
+    );
+    assert_eq!((since.len(), until.len()), (2, 1));
+    ada.get("/v1/activity/export?since=yesterday")
+        .await
+        .refuses(&["since"]);
+    let eve = app.user("eve").await;
+    assert_eq!(eve.get("/v1/activity/export").await.text, "");
+    eve.get("/v1/activity/export?vault=acme/v1")
+        .await
+        .problem(404, "not-found");
 }
 
 async fn activity_goes_on_from_a_cursor(profile: Profile) {

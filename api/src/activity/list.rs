@@ -49,6 +49,12 @@ pub(crate) struct ActivityItem {
     platform: &'static str,
     /// The address the request came from.
     ip: Option<String>,
+    /// The API key that it was done with.
+    api_key_id: Option<Uuid>,
+    /// The session that it was done with.
+    session_id: Option<Uuid>,
+    /// The request that did it.
+    request_id: Option<String>,
     /// Names and counts.
     #[schema(value_type = Object)]
     metadata: serde_json::Value,
@@ -69,6 +75,9 @@ impl From<Activity> for ActivityItem {
             },
             platform: entry.platform.as_str(),
             ip: entry.ip,
+            api_key_id: entry.api_key_id,
+            session_id: entry.session_id,
+            request_id: entry.request_id,
             metadata: entry.metadata,
             timestamp: entry.at.into(),
         }

@@ -21,6 +21,19 @@ macro_rules! push_visible {
     };
 }
 
+/// Which entries, of those that a user may see.
+#[derive(Debug, Clone, Default)]
+pub struct ActivityRange {
+    /// Of this vault.
+    pub vault_id: Option<Uuid>,
+    /// Of this time and later.
+    pub since: Option<DateTime<Utc>>,
+    /// Before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// That come after this one in the order of the list: for going on.
+    pub before: Option<Uuid>,
+}
+
 #[derive(sqlx::FromRow)]
 struct ActivityRow {
     id: Uuid,
@@ -106,6 +119,39 @@ impl Tx {
         .bind(Json(&activity.metadata))
         .fetch_optional(conn))?;
         Ok(listens.unwrap_or_default())
+    }
+
+    /// A user's own entries and those of the vaults the user is a member of, newest first.
+    pub async fn activity_of(
+        &mut self,
+        user_id: Uuid,
+        range: &ActivityRange,
+        limit: i64,
+    ) -> Result<Vec<Activity>, StoreError> {
+        let at = self.members_at();
+        let rows: Vec<ActivityRow> = on!(self, |conn| async {
+            let mut query = QueryBuilder::new(
+                "SELECT id, at, action, user_id, username, vault_id, repo_full_name, platform, ip,
+                     api_key_id, session_id, request_id, metadata
+                 FROM activity WHERE (user_id = ",
+            );
+            push_visible!(query, user_id, at);
+            if let Some(vault_id) = range.vault_id {
+                query.push(" AND vault_id = ").push_bind(vault_id);
+            }
+            if let Some(since) = range.since {
+                query.push(" AND at >= ").push_bind(since);
+            }
+            if let Some(until) = range.until {
+                query.push(" AND at < ").push_bind(until);
+            }
+            if let Some(before) = range.before {
+                query.push(" AND id < ").push_bind(before);
+            }
+            query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+            query.build_query_as().fetch_all(conn).await
+        })?;
+        rows.into_iter().map(Activity::try_from).collect()
     }
 
     /// A user's own entries and those of the vaults the user is a member of, newest first, and how

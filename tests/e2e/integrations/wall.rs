@@ -22,6 +22,7 @@ const OF_THE_CALLER: &[&str] = &[
     "create_authorize_ticket",
     "create_vault",
     "get_me",
+    "export_activity",
     "list_activity",
     "list_api_keys",
     "list_connections",
