@@ -4,6 +4,7 @@
 //! Every account has calls of its own in a minute, as at Vercel: so the cases have accounts of their own.
 
 mod backlog;
+mod processor;
 mod program;
 mod pushes;
 mod scale;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::processor::Used;
 use crate::seed::Seed;
 
 const KEYS: &str = "bench:5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
@@ -118,6 +119,12 @@ impl Program {
         self.read(&lines);
         self.ready().await?;
         Ok(started.elapsed())
+    }
+
+    /// What it and those around it have used of the processors.
+    pub(crate) fn used(&self) -> anyhow::Result<Used> {
+        let ids: Vec<u32> = self.processes.iter().filter_map(Child::id).collect();
+        Used::by(&ids)
     }
 
     /// Resident memory in MB, of a process that has nothing to do.

@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use keyway_simulator::vercel::Vercel;
 
+use crate::processor::Used;
 use crate::program::{self, Client, Form, Program, secrets};
 use crate::table::{self, Row, median, milliseconds};
 
+/// Rounds of the pushes at once.
+const ROUNDS: u32 = 7;
 const LATENCY: Duration = Duration::from_millis(50);
 
 pub(crate) async fn run(form: Form) -> anyhow::Result<()> {
@@ -17,7 +20,7 @@ pub(crate) async fn run(form: Form) -> anyhow::Result<()> {
     let fresh = program.idle_memory().await?;
     let mut rows = Vec::new();
     rows.extend(large(&client, &vercel).await?);
-    rows.push(concurrent(&client, &vercel).await?);
+    rows.push(concurrent(&program, &client, &vercel).await?);
     rows.extend(overhead(&client, &vercel).await?);
     table::print(form.name(), &rows);
     if form == Form::Embedded {
@@ -68,17 +71,21 @@ async fn large(client: &Client, vercel: &Vercel) -> anyhow::Result<Vec<Row>> {
 }
 
 /// 32 pushes of 20 new secrets to 32 projects at once; the floor is one of them.
-async fn concurrent(client: &Client, vercel: &Vercel) -> anyhow::Result<Row> {
+async fn concurrent(program: &Program, client: &Client, vercel: &Vercel) -> anyhow::Result<Row> {
     vercel.set_latency(LATENCY);
     let (mut ours, mut floors, mut made) = (Vec::new(), Vec::new(), 0);
-    for round in 0..5 {
+    let mut used = Used::default();
+    for round in 0..ROUNDS {
         let team = vercel.add_team(&format!("many-{round}"));
         let client = client.of_team(&team).await?;
-        client.set_vault("acme/many", &secrets(20, round)).await?;
+        client
+            .set_vault("acme/many", &secrets(20, round as usize))
+            .await?;
         let projects: Vec<String> = (0..32)
             .map(|n| vercel.add_project(&format!("many-{round}-{n}"), Some(&team)))
             .collect();
         vercel.reset_calls();
+        let before = program.used()?;
         let started = Instant::now();
         let pushes = projects
             .iter()
@@ -87,17 +94,20 @@ async fn concurrent(client: &Client, vercel: &Vercel) -> anyhow::Result<Row> {
             pushed?;
         }
         ours.push(started.elapsed());
+        used.add_since(before, program.used()?);
         made = vercel.calls();
         let bare = vercel.add_project(&format!("bare-many-{round}"), None);
         floors.push(program::floor(vercel, &bare, 20, 2).await?);
     }
     vercel.set_latency(Duration::ZERO);
-    Ok(Row::new(
+    let mut row = Row::new(
         "32 projects × 20 new, 50 ms",
         made,
         median(floors),
         median(ours),
-    ))
+    );
+    row.note = used.each(32 * ROUNDS);
+    Ok(row)
 }
 
 /// What we add to the calls themselves, and how long after its end a job is answered.
