@@ -64,7 +64,12 @@ impl Database {
 
     pub(crate) async fn runs(&self) -> sqlx::Result<Vec<RunRow>> {
         const SQL: &str = "SELECT job_id, run, worker, started_at, finished_at, outcome
-             FROM job_attempts ORDER BY job_id, run";
+             FROM job_attempts
+             UNION ALL
+             SELECT id, run, worker, claimed_at, finished_at, state FROM jobs
+             WHERE finished_at IS NOT NULL AND run > 0 AND NOT EXISTS (SELECT 1
+                 FROM job_attempts a WHERE a.job_id = jobs.id AND a.run = jobs.run)
+             ORDER BY job_id, run";
         fetch!(self, sqlx::query_as(SQL), fetch_all)
     }
 
@@ -74,7 +79,7 @@ impl Database {
     }
 
     pub(crate) async fn fingerprints(&self) -> sqlx::Result<i64> {
-        const SQL: &str = "SELECT COUNT(*) FROM fingerprints";
+        const SQL: &str = "SELECT COUNT(*) FROM destinations WHERE fingerprints <> '{}'";
         fetch!(self, sqlx::query_scalar(SQL), fetch_one)
     }
 

@@ -1,9 +1,12 @@
 //! What is known of destinations: fingerprints, written keys, syncs, splits.
 
+use std::collections::BTreeSet;
+
 use keyway_shared::providers::Split;
-use keyway_shared::store::SplitRecord;
+use keyway_shared::store::{DestinationNews, KnownDestination, SplitRecord};
 use keyway_shared::sync::options::Direction;
 use keyway_shared::sync::remote::{Destination, Fingerprint};
+use uuid::Uuid;
 
 use crate::world::World;
 
@@ -19,155 +22,138 @@ fn fingerprint(n: usize, stamp: &str) -> Fingerprint {
     }
 }
 
+fn prints(fingerprints: &[Fingerprint]) -> DestinationNews {
+    DestinationNews {
+        fingerprints: fingerprints.to_vec(),
+        ..DestinationNews::default()
+    }
+}
+
+fn wrote(keys: &[String]) -> DestinationNews {
+    DestinationNews {
+        written: keys.to_vec(),
+        ..DestinationNews::default()
+    }
+}
+
+async fn note(world: &World, environment: Uuid, project: &str, news: &DestinationNews) {
+    let mut tx = world.tx().await;
+    tx.note_destination(environment, project, SLOT, news, world.now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn known(world: &World, environment: Uuid, project: &str, slot: &str) -> KnownDestination {
+    let mut tx = world.tx().await;
+    let known = tx.known_destination(environment, project, slot).await;
+    tx.commit().await.unwrap();
+    known.unwrap()
+}
+
+async fn fingerprints(world: &World, environment: Uuid, project: &str) -> Vec<Fingerprint> {
+    let known = known(world, environment, project, SLOT).await;
+    known.fingerprints.into_values().collect()
+}
+
+async fn foreign(world: &World, slot: &str, not: Uuid) -> BTreeSet<String> {
+    let mut tx = world.tx().await;
+    let keys = tx.foreign_keys(PROJECT, slot, not).await;
+    tx.commit().await.unwrap();
+    keys.unwrap()
+}
+
 pub(crate) async fn a_thousand_fingerprints_are_saved_and_replaced(world: &World) {
     let acme = world.place("acme").await;
-    let (vault, environment, at) = (acme.vault.id, acme.production.id, world.now());
+    let environment = acme.production.id;
     let all: Vec<Fingerprint> = (0..1000).map(|n| fingerprint(n, "1")).collect();
-    let mut tx = world.tx().await;
-    tx.put_fingerprints(vault, environment, PROJECT, SLOT, &all, at)
-        .await
-        .unwrap();
+    note(world, environment, PROJECT, &prints(&all)).await;
     let changed: Vec<Fingerprint> = (500..1000).map(|n| fingerprint(n, "2")).collect();
-    tx.put_fingerprints(vault, environment, PROJECT, SLOT, &changed, at)
-        .await
-        .unwrap();
-    let found = tx.fingerprints(environment, PROJECT, SLOT).await.unwrap();
+    note(world, environment, PROJECT, &prints(&changed)).await;
+    let found = fingerprints(world, environment, PROJECT).await;
     assert_eq!(found[..500], all[..500]);
     assert_eq!(found[500..], changed);
-    let keys: Vec<String> = all[1..].iter().map(|f| f.key.clone()).collect();
-    tx.delete_fingerprints(environment, PROJECT, SLOT, &keys)
-        .await
-        .unwrap();
-    let found = tx.fingerprints(environment, PROJECT, SLOT).await.unwrap();
+    let forgotten = DestinationNews {
+        forgotten: all[1..].iter().map(|f| f.key.clone()).collect(),
+        ..DestinationNews::default()
+    };
+    note(world, environment, PROJECT, &forgotten).await;
+    let found = fingerprints(world, environment, PROJECT).await;
     assert_eq!(found, all[..1]);
-    assert!(
-        tx.fingerprints(acme.staging.id, PROJECT, SLOT)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert!(
-        tx.fingerprints(environment, PROJECT, "|preview|")
-            .await
-            .unwrap()
-            .is_empty()
+    let nothing = KnownDestination::default();
+    assert_eq!(known(world, acme.staging.id, PROJECT, SLOT).await, nothing);
+    assert_eq!(
+        known(world, environment, PROJECT, "|preview|").await,
+        nothing
     );
 }
 
 pub(crate) async fn suspicion_drops_the_fingerprints_of_a_project(world: &World) {
     let acme = world.place("acme").await;
-    let (vault, at) = (acme.vault.id, world.now());
-    let one = [fingerprint(1, "1")];
-    let keys = ["KEY_0001".to_owned()];
-    let mut tx = world.tx().await;
+    let news = DestinationNews {
+        written: vec!["KEY_0001".to_owned()],
+        ..prints(&[fingerprint(1, "1")])
+    };
     for (environment, project) in [
         (acme.production.id, PROJECT),
         (acme.staging.id, PROJECT),
         (acme.staging.id, "another"),
     ] {
-        tx.put_fingerprints(vault, environment, project, SLOT, &one, at)
-            .await
-            .unwrap();
-        tx.mark_written(vault, environment, project, SLOT, &keys, at)
-            .await
-            .unwrap();
+        note(world, environment, project, &news).await;
     }
+    let mut tx = world.tx().await;
     tx.drop_project_fingerprints(PROJECT).await.unwrap();
-    assert!(
-        tx.fingerprints(acme.production.id, PROJECT, SLOT)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert!(
-        tx.fingerprints(acme.staging.id, PROJECT, SLOT)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(
-        tx.fingerprints(acme.staging.id, "another", SLOT)
-            .await
-            .unwrap(),
-        one
-    );
+    tx.commit().await.unwrap();
+    for environment in [acme.production.id, acme.staging.id] {
+        assert!(fingerprints(world, environment, PROJECT).await.is_empty());
+    }
+    let kept = fingerprints(world, acme.staging.id, "another").await;
+    assert_eq!(kept, news.fingerprints);
     // What we wrote, we wrote.
-    let written = tx
-        .written_keys(acme.production.id, PROJECT, SLOT)
-        .await
-        .unwrap();
-    assert_eq!(written.len(), 1);
+    let known = known(world, acme.production.id, PROJECT, SLOT).await;
+    assert_eq!(known.written.len(), 1);
 }
 
 pub(crate) async fn written_keys_protect_from_others(world: &World) {
     let acme = world.place("acme").await;
     let other = world.place("other").await;
-    let (mine, theirs, at) = (acme.production.id, other.production.id, world.now());
+    let (mine, theirs) = (acme.production.id, other.production.id);
     let keys: Vec<String> = (0..700).map(|n| format!("K{n:03}")).collect();
-    let mut tx = world.tx().await;
-    tx.mark_written(acme.vault.id, mine, PROJECT, SLOT, &keys, at)
-        .await
-        .unwrap();
-    tx.mark_written(acme.vault.id, mine, PROJECT, SLOT, &keys, at)
-        .await
-        .unwrap();
-    tx.mark_written(other.vault.id, theirs, PROJECT, SLOT, &keys[..1], at)
-        .await
-        .unwrap();
-    let written = tx.written_keys(mine, PROJECT, SLOT).await.unwrap();
-    assert!(written.iter().eq(&keys));
-    let foreign = tx.foreign_keys(PROJECT, SLOT, mine).await.unwrap();
-    assert!(foreign.iter().eq(&keys[..1]));
-    tx.unmark_written(theirs, PROJECT, SLOT, &keys[..1])
-        .await
-        .unwrap();
-    assert!(
-        tx.foreign_keys(PROJECT, SLOT, mine)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(
-        tx.foreign_keys(PROJECT, SLOT, theirs).await.unwrap().len(),
-        700
-    );
-    assert!(
-        tx.foreign_keys(PROJECT, "|preview|", theirs)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    note(world, mine, PROJECT, &wrote(&keys)).await;
+    note(world, mine, PROJECT, &wrote(&keys)).await;
+    note(world, theirs, PROJECT, &wrote(&keys[..1])).await;
+    let known = known(world, mine, PROJECT, SLOT).await;
+    assert!(known.written.iter().eq(&keys));
+    assert!(foreign(world, SLOT, mine).await.iter().eq(&keys[..1]));
+    let removed = DestinationNews {
+        removed: keys[..1].to_vec(),
+        ..DestinationNews::default()
+    };
+    note(world, theirs, PROJECT, &removed).await;
+    assert!(foreign(world, SLOT, mine).await.is_empty());
+    assert_eq!(foreign(world, SLOT, theirs).await.len(), 700);
+    assert!(foreign(world, "|preview|", theirs).await.is_empty());
 }
 
 pub(crate) async fn the_last_sync_is_remembered_by_direction(world: &World) {
     let acme = world.place("acme").await;
-    let (environment, job) = (acme.production.id, world.ambient.new_id());
+    let environment = acme.production.id;
     let first = world.now();
-    let mut tx = world.tx().await;
-    assert_eq!(
-        tx.last_sync(environment, PROJECT, SLOT, None)
-            .await
-            .unwrap(),
-        None
-    );
+    let never = known(world, environment, PROJECT, SLOT).await;
+    assert_eq!(never.synced_at(), None);
     for direction in [Direction::Push, Direction::Pull, Direction::Pull] {
-        tx.record_sync(environment, PROJECT, SLOT, direction, 3, job, world.now())
-            .await
-            .unwrap();
+        let news = DestinationNews {
+            synced: Some(direction),
+            ..DestinationNews::default()
+        };
+        note(world, environment, PROJECT, &news).await;
         world.advance(10);
     }
-    let push = Some(Direction::Push);
-    let push = tx
-        .last_sync(environment, PROJECT, SLOT, push)
-        .await
-        .unwrap();
-    assert_eq!(push, Some(first));
+    let known = known(world, environment, PROJECT, SLOT).await;
+    assert_eq!(known.pushed_at, Some(first));
     let last = first + std::time::Duration::from_secs(20);
-    let either = tx
-        .last_sync(environment, PROJECT, SLOT, None)
-        .await
-        .unwrap();
-    assert_eq!(either, Some(last));
+    assert_eq!(known.pulled_at, Some(last));
+    assert_eq!(known.synced_at(), Some(last));
 }
 
 pub(crate) async fn splits_stay_open_until_closed(world: &World) {
@@ -206,41 +192,31 @@ pub(crate) async fn splits_stay_open_until_closed(world: &World) {
 
 pub(crate) async fn what_is_known_goes_with_the_environment(world: &World) {
     let (acme, other) = (world.place("acme").await, world.place("other").await);
-    let (vault, at) = (acme.vault.id, world.now());
-    let keys = ["A".to_owned()];
-    let print = [fingerprint(1, "1")];
-    let write = async |environment| {
-        let mut tx = world.tx().await;
-        tx.mark_written(vault, environment, PROJECT, SLOT, &keys, at)
-            .await
-            .unwrap();
-        tx.put_fingerprints(vault, environment, PROJECT, SLOT, &print, at)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+    let news = DestinationNews {
+        written: vec!["A".to_owned()],
+        ..prints(&[fingerprint(1, "1")])
     };
     let known = async || {
-        let mut tx = world.tx().await;
-        let keys = tx.foreign_keys(PROJECT, SLOT, other.production.id).await;
-        let mut prints = Vec::new();
+        let mut prints = 0;
         for environment in [acme.production.id, acme.staging.id] {
-            prints.extend(tx.fingerprints(environment, PROJECT, SLOT).await.unwrap());
+            prints += fingerprints(world, environment, PROJECT).await.len();
         }
-        tx.commit().await.unwrap();
-        (keys.unwrap().len(), prints.len())
+        let foreign = foreign(world, SLOT, other.production.id).await;
+        (foreign.len(), prints)
     };
-    write(acme.production.id).await;
-    write(acme.staging.id).await;
+    note(world, acme.production.id, PROJECT, &news).await;
+    note(world, acme.staging.id, PROJECT, &news).await;
     assert_eq!(known().await, (1, 2));
     let mut tx = world.tx().await;
+    let (user, vault) = (acme.user.id, acme.vault.id);
     assert!(tx.delete_environment(vault, acme.staging.id).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(known().await, (1, 1));
     // A job that ends later writes nothing for what is gone.
-    write(acme.staging.id).await;
+    note(world, acme.staging.id, PROJECT, &news).await;
     assert_eq!(known().await, (1, 1));
     let mut tx = world.tx().await;
-    assert!(tx.delete_vault(acme.user.id, vault).await.unwrap());
+    assert!(tx.delete_vault(user, vault).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(known().await, (0, 0));
 }

@@ -18,8 +18,6 @@ fn settlement(id: Uuid, lease_id: Uuid) -> Settlement {
         state: JobState::Partial,
         error_code: Some(ErrorCode::Rejected),
         error: Some("1 of 2 keys failed.".to_owned()),
-        outcomes: Some(json!(["outcome"])),
-        result: Some(json!({"status": "partial"})),
         provider_calls_add: 4,
         rate_limited_ms_add: 250,
         progress_done: 2,
@@ -49,11 +47,14 @@ pub(crate) async fn settling_ends_a_job_and_keeps_its_history(world: &World) {
     let claimed_at = world.now();
     world.advance(3);
     let mut tx = world.tx().await;
-    assert!(tx.settle_job(&settlement(id, lease_id)).await.unwrap());
-    assert!(
-        !tx.settle_job(&settlement(id, lease_id)).await.unwrap(),
-        "once"
-    );
+    let ended = tx.settle_job(&settlement(id, lease_id)).await.unwrap();
+    assert_eq!(ended, Some(world.now()));
+    let again = tx.settle_job(&settlement(id, lease_id)).await.unwrap();
+    assert_eq!(again, None, "once");
+    let (outcomes, result) = (json!(["outcome"]), json!({"status": "partial"}));
+    tx.write_report(id, Some(&outcomes), Some(&result))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let job = world.snapshot(id).await;
     assert_eq!(job.state, JobState::Partial);
@@ -87,8 +88,11 @@ pub(crate) async fn a_lost_lease_settles_nothing(world: &World) {
     tx.commit().await.unwrap();
     let (_, new) = world.taken(id).await;
     let mut tx = world.tx().await;
-    assert!(!tx.settle_job(&settlement(id, old)).await.unwrap());
-    assert!(!tx.wait_job(&handback(world, id, old, true)).await.unwrap());
+    assert_eq!(tx.settle_job(&settlement(id, old)).await.unwrap(), None);
+    assert_eq!(
+        tx.wait_job(&handback(world, id, old, true)).await.unwrap(),
+        None
+    );
     assert!(!tx.record_plan(id, old, &json!(["old"])).await.unwrap());
     tx.set_progress(id, old, 9, 9).await.unwrap();
     tx.commit().await.unwrap();
@@ -100,7 +104,7 @@ pub(crate) async fn a_lost_lease_settles_nothing(world: &World) {
     let attempts = tx.list_attempts(id).await.unwrap();
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].outcome, "lost");
-    assert!(tx.settle_job(&settlement(id, new)).await.unwrap());
+    assert!(tx.settle_job(&settlement(id, new)).await.unwrap().is_some());
 }
 
 pub(crate) async fn a_wait_that_does_not_count_gives_the_attempt_back(world: &World) {
@@ -113,6 +117,7 @@ pub(crate) async fn a_wait_that_does_not_count_gives_the_attempt_back(world: &Wo
         tx.wait_job(&handback(world, id, lease_id, false))
             .await
             .unwrap()
+            .is_some()
     );
     tx.commit().await.unwrap();
     let job = world.snapshot(id).await;
@@ -130,6 +135,7 @@ pub(crate) async fn a_wait_that_does_not_count_gives_the_attempt_back(world: &Wo
         tx.wait_job(&handback(world, id, lease_id, true))
             .await
             .unwrap()
+            .is_some()
     );
     tx.commit().await.unwrap();
     let job = world.snapshot(id).await;
@@ -152,7 +158,12 @@ pub(crate) async fn a_waiting_job_has_released_its_project(world: &World) {
     world.advance(60);
     assert_eq!(world.claim(first, "w").await, Claim::Busy);
     let mut tx = world.tx().await;
-    assert!(tx.settle_job(&settlement(second, lease_id)).await.unwrap());
+    assert!(
+        tx.settle_job(&settlement(second, lease_id))
+            .await
+            .unwrap()
+            .is_some()
+    );
     tx.commit().await.unwrap();
     world.taken(first).await;
 }
@@ -169,6 +180,7 @@ pub(crate) async fn a_handback_of_a_cancelled_job_ends_it(world: &World) {
         tx.wait_job(&handback(world, id, lease_id, true))
             .await
             .unwrap()
+            .is_some()
     );
     tx.commit().await.unwrap();
     let job = world.snapshot(id).await;
@@ -192,7 +204,16 @@ pub(crate) async fn a_recorded_plan_outlives_the_settlement(world: &World) {
             .await
             .unwrap()
     );
-    assert!(tx.settle_job(&settlement(id, lease_id)).await.unwrap());
+    assert!(
+        tx.settle_job(&settlement(id, lease_id))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let (outcomes, result) = (json!(["outcome"]), json!({"status": "partial"}));
+    tx.write_report(id, Some(&outcomes), Some(&result))
+        .await
+        .unwrap();
     let report = tx.find_report(id).await.unwrap().unwrap();
     assert_eq!(report.planned, Some(json!(["second"])));
     assert_eq!(report.outcomes, Some(json!(["outcome"])));

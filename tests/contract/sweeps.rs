@@ -105,7 +105,7 @@ pub(crate) async fn whose_turn_it_is_is_found_however_long_it_was_put_off(world:
         error_code: None,
         project_key: None,
     };
-    assert!(tx.wait_job(&handback).await.unwrap());
+    assert!(tx.wait_job(&handback).await.unwrap().is_some());
     let next = tx.next_in_project(PROJECT.unwrap(), now).await.unwrap();
     assert_eq!(next, Some((second, JobClass::Background)));
     tx.commit().await.unwrap();

@@ -99,7 +99,7 @@ async fn the_mark_of_a_suspect_project_is_made_in_a_second_try() {
             IF nextval('tries') = 1 THEN RAISE 'lost' USING ERRCODE = '40001'; END IF;
             RETURN NULL;
         END $$;
-        CREATE TRIGGER fail_once BEFORE DELETE ON fingerprints
+        CREATE TRIGGER fail_once BEFORE UPDATE ON destinations
             FOR EACH STATEMENT EXECUTE FUNCTION fail_once()";
     world.database.execute(fail_once).await;
     sleeper.await;
@@ -107,7 +107,7 @@ async fn the_mark_of_a_suspect_project_is_made_in_a_second_try() {
         world.database.number("SELECT last_value FROM tries").await,
         2
     );
-    let left = "SELECT COUNT(*) FROM fingerprints";
+    let left = "SELECT COUNT(*) FROM destinations WHERE fingerprints <> '{}'";
     assert_eq!(world.database.number(left).await, 0);
     world.stop().await;
 }

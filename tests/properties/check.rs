@@ -286,7 +286,8 @@ impl Trial<'_> {
         );
         let mut tx = self.world.store.begin_read().await.unwrap();
         let (ours, key) = (self.place.ours, &self.place.project_key);
-        let marks = tx.written_keys(ours, key, &slot).await.unwrap();
+        let known = tx.known_destination(ours, key, &slot).await.unwrap();
+        let marks = known.written;
         drop(tx);
         let target = self.target().await;
         let kept = self.history.managed.iter();

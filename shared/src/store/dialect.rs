@@ -10,11 +10,10 @@ pub(super) struct Dialect {
     /// Ends a SELECT from `webhooks w` whose rows are not to be deleted until the end of the
     /// transaction.
     pub(super) keep_webhooks: &'static str,
-    /// Saves the fingerprints in the JSON list `$5`, if their environment is there. A thousand rows are one parameter, so that the
-    /// statement is prepared once and not parsed with thousands of them.
-    pub(super) put_fingerprints: &'static str,
-    /// Notes the written keys in the JSON list `$5`, if their environment is there.
-    pub(super) mark_written: &'static str,
+    /// Notes the changes `$4` of the fingerprints and `$5` of the written keys of a destination, if its
+    /// environment is there. A thousand keys are one parameter and one row, which is left as it is
+    /// where nothing changes.
+    pub(super) note_destination: &'static str,
     /// Locks the links of a query that are due, with their vaults, leaving out what others have.
     pub(super) lock_due_links: &'static str,
     /// Those of the links in the JSON list `$1` that have a job which has not ended.
@@ -26,6 +25,11 @@ pub(super) struct Dialect {
     pub(super) insert_link_jobs: &'static str,
     /// Moves the links in the JSON list `$1` on.
     pub(super) move_links_on: &'static str,
+    /// The end of a lease that is claimed: `$4` where that is known, else `$6` seconds from now.
+    pub(super) lease_until: &'static str,
+    /// A condition that is always met; by being looked at, it lets the statement's commit not be waited
+    /// for. SQLite is told at the beginning.
+    pub(super) fleeting: &'static str,
     /// Records the plan `$3` of the job `$1` while its lease `$2` holds. The job's row is locked:
     /// whoever would take the job over waits until the plan is recorded.
     pub(super) record_plan: &'static str,
@@ -35,22 +39,17 @@ pub(super) const POSTGRES: Dialect = Dialect {
     for_update: "FOR NO KEY UPDATE",
     skip_locked: "FOR NO KEY UPDATE SKIP LOCKED",
     keep_webhooks: "FOR KEY SHARE OF w",
-    put_fingerprints: "INSERT INTO fingerprints (vault_id, environment_id, project_key, slot, key,
-             remote_id, stamp, mac, updated_at)
-         SELECT $1, e.id, $3, $4, r.key, r.remote_id, r.stamp, decode(r.mac, 'hex'), $6
-         FROM environments e,
-             jsonb_to_recordset($5) AS r (key text, remote_id text, stamp text, mac text)
-         WHERE e.id = $2 FOR KEY SHARE OF e
-         ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
-             remote_id = excluded.remote_id, stamp = excluded.stamp, mac = excluded.mac,
-             updated_at = excluded.updated_at",
-    mark_written: "INSERT INTO written_keys
-             (vault_id, environment_id, project_key, slot, key, written_at)
-         SELECT $1, e.id, $3, $4, r.key, $6
-         FROM environments e, jsonb_array_elements_text($5) AS r (key)
-         WHERE e.id = $2 FOR KEY SHARE OF e
-         ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
-             written_at = excluded.written_at",
+    note_destination: "INSERT INTO destinations
+             (environment_id, project_key, slot, fingerprints, written, pushed_at, pulled_at)
+         SELECT e.id, $2, $3, jsonb_strip_nulls($4), jsonb_strip_nulls($5), $6, $7
+         FROM environments e WHERE e.id = $1 FOR KEY SHARE OF e
+         ON CONFLICT (environment_id, project_key, slot) DO UPDATE SET
+             fingerprints = CASE WHEN $4 = '{}' THEN destinations.fingerprints
+                 ELSE jsonb_strip_nulls(destinations.fingerprints || $4) END,
+             written = CASE WHEN $5 = '{}' THEN destinations.written
+                 ELSE jsonb_strip_nulls(destinations.written || $5) END,
+             pushed_at = COALESCE(excluded.pushed_at, destinations.pushed_at),
+             pulled_at = COALESCE(excluded.pulled_at, destinations.pulled_at)",
     lock_due_links: "FOR NO KEY UPDATE OF l SKIP LOCKED FOR KEY SHARE OF v SKIP LOCKED",
     busy_links: "SELECT DISTINCT j.link_id FROM jobs j
          WHERE j.link_id IN (SELECT r.id::uuid FROM jsonb_array_elements_text($1) AS r (id))
@@ -72,6 +71,8 @@ pub(super) const POSTGRES: Dialect = Dialect {
          FROM jsonb_to_recordset($1) AS r (id uuid, next_run_at timestamptz,
              not_before timestamptz, run_by timestamptz)
          WHERE links.id = r.id",
+    lease_until: "COALESCE($4, CURRENT_TIMESTAMP + $6 * INTERVAL '1 second')",
+    fleeting: "set_config('synchronous_commit', 'off', TRUE) = 'off'",
     record_plan: "INSERT INTO job_reports (job_id, planned)
          SELECT id, $3 FROM jobs WHERE id = $1 AND lease_id = $2 AND state = 'running'
          FOR NO KEY UPDATE
@@ -82,20 +83,17 @@ pub(super) const SQLITE: Dialect = Dialect {
     for_update: "",
     skip_locked: "",
     keep_webhooks: "",
-    put_fingerprints: "INSERT INTO fingerprints (vault_id, environment_id, project_key, slot, key,
-             remote_id, stamp, mac, updated_at)
-         SELECT $1, e.id, $3, $4, r.value ->> 'key', r.value ->> 'remote_id', r.value ->> 'stamp',
-             unhex(r.value ->> 'mac'), $6
-         FROM environments e, json_each($5) AS r WHERE e.id = $2
-         ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
-             remote_id = excluded.remote_id, stamp = excluded.stamp, mac = excluded.mac,
-             updated_at = excluded.updated_at",
-    mark_written: "INSERT INTO written_keys
-             (vault_id, environment_id, project_key, slot, key, written_at)
-         SELECT $1, e.id, $3, $4, r.value, $6
-         FROM environments e, json_each($5) AS r WHERE e.id = $2
-         ON CONFLICT (environment_id, project_key, slot, key) DO UPDATE SET
-             written_at = excluded.written_at",
+    note_destination: "INSERT INTO destinations
+             (environment_id, project_key, slot, fingerprints, written, pushed_at, pulled_at)
+         SELECT e.id, $2, $3, json_patch('{}', $4), json_patch('{}', $5), $6, $7
+         FROM environments e WHERE e.id = $1
+         ON CONFLICT (environment_id, project_key, slot) DO UPDATE SET
+             fingerprints = CASE WHEN $4 = '{}' THEN destinations.fingerprints
+                 ELSE json_patch(destinations.fingerprints, $4) END,
+             written = CASE WHEN $5 = '{}' THEN destinations.written
+                 ELSE json_patch(destinations.written, $5) END,
+             pushed_at = COALESCE(excluded.pushed_at, destinations.pushed_at),
+             pulled_at = COALESCE(excluded.pulled_at, destinations.pulled_at)",
     lock_due_links: "",
     busy_links: "SELECT DISTINCT j.link_id FROM jobs j
          WHERE j.link_id IN (SELECT unhex(r.value) FROM json_each($1) AS r)
@@ -116,6 +114,8 @@ pub(super) const SQLITE: Dialect = Dialect {
              not_before = r.value ->> 'not_before', run_by = r.value ->> 'run_by'
          FROM json_each($1) AS r
          WHERE links.id = unhex(r.value ->> 'id')",
+    lease_until: "COALESCE($4, $6)",
+    fleeting: "TRUE",
     record_plan: "INSERT INTO job_reports (job_id, planned)
          SELECT id, $3 FROM jobs WHERE id = $1 AND lease_id = $2 AND state = 'running'
          ON CONFLICT (job_id) DO UPDATE SET planned = excluded.planned",

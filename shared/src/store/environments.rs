@@ -167,9 +167,6 @@ impl Tx {
         .bind(vault_id)
         .bind(id)
         .execute(conn))?;
-        if rows == 1 {
-            self.forget_destinations(id).await?;
-        }
         Ok(rows == 1)
     }
 

@@ -10,10 +10,10 @@
 pub mod activity;
 pub mod api_keys;
 pub mod connections;
+pub mod destinations;
 mod dialect;
 pub mod environments;
 mod error;
-pub mod fingerprints;
 pub mod gates;
 pub mod github;
 pub mod idempotency;
@@ -41,6 +41,7 @@ pub mod webhooks;
 /// number of parameters that either database takes.
 const CHUNK: usize = 500;
 
+pub use destinations::{DestinationNews, KnownDestination};
 pub use error::{Constraint, StoreError};
 pub use idempotency::{Authority, KeptAnswer, Keyed, KeyedRequest};
 pub use jobs::{

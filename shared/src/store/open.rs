@@ -231,6 +231,15 @@ impl Store {
         Ok(self.tx(conn))
     }
 
+    /// The same for a single statement, which has to say itself that it is fleeting on Postgres, as
+    /// [`Tx::claim_job`] does.
+    pub async fn begin_fleeting_statement(&self) -> Result<Tx, StoreError> {
+        match &self.pools {
+            Pools::Postgres(_) => self.begin_statement().await,
+            Pools::Sqlite { .. } => self.begin_fleeting().await,
+        }
+    }
+
     /// Begins a unit of work of a single statement that may write. On Postgres it is done when the
     /// statement is; [`Tx::commit`] then only gives the connection back. Which calls make one
     /// statement, they say.

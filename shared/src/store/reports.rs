@@ -40,8 +40,9 @@ impl Tx {
         }))
     }
 
-    /// Adds to a job's report. What is given replaces what was there.
-    pub(super) async fn write_report(
+    /// Adds to a job's report, in the unit of work that ends its run. What is given replaces what was
+    /// there.
+    pub async fn write_report(
         &mut self,
         job_id: Uuid,
         outcomes: Option<&Value>,

@@ -172,6 +172,17 @@ impl Tx {
         Ok(now)
     }
 
+    /// The same for a statement that falls back to `CURRENT_TIMESTAMP`, which is the time that its
+    /// transaction began: nothing where Postgres is to tell, and need not be asked before.
+    pub(super) fn given_now(&self) -> Option<DateTime<Utc>> {
+        match self.conn {
+            Conn::Postgres(_) if !self.context.manual_time => self.now,
+            Conn::Postgres(_) | Conn::Sqlite(_) => {
+                Some(self.now.unwrap_or_else(|| self.context.ambient.now()))
+            }
+        }
+    }
+
     /// What the condition `current_member!` takes: the time of now where roles are GitHub's, nothing
     /// where admins of vaults give them.
     pub(super) fn members_at(&self) -> Option<DateTime<Utc>> {

@@ -209,7 +209,6 @@ impl Tx {
         vault_id: Uuid,
     ) -> Result<bool, StoreError> {
         let at = self.members_at();
-        let environments = self.list_environments(vault_id).await?;
         let rows = changed!(self, |conn| sqlx::query(concat!(
             "DELETE FROM vaults WHERE id = $2 AND EXISTS
                      (SELECT 1 FROM vault_members m
@@ -221,11 +220,6 @@ impl Tx {
         .bind(vault_id)
         .bind(at)
         .execute(conn))?;
-        if rows == 1 {
-            for environment in environments {
-                self.forget_destinations(environment.id).await?;
-            }
-        }
         Ok(rows == 1)
     }
 

@@ -189,8 +189,6 @@ impl World {
                 state,
                 error_code: error.map(|(code, _)| code),
                 error: error.map(|(_, text)| text.to_owned()),
-                outcomes: (state == JobState::Succeeded).then_some(outcome),
-                result,
                 provider_calls_add: 1,
                 rate_limited_ms_add: 0,
                 progress_done: 1,
@@ -198,8 +196,12 @@ impl World {
             })
             .await
             .expect("settles");
+        assert!(settled.is_some());
+        let outcomes = (state == JobState::Succeeded).then_some(&outcome);
+        tx.write_report(job.id, outcomes, result.as_ref())
+            .await
+            .expect("is written");
         tx.commit().await.expect("commits");
-        assert!(settled);
         self.app.queue.announce(job.id).await;
     }
 }

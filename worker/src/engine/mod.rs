@@ -171,7 +171,7 @@ impl Engine {
     /// record under its lease (the plan, a taken project, a confirmed lease before a repair), which
     /// takes the claim to the disk too or finds the lease gone.
     async fn claim(&self, id: Uuid, lease_id: Uuid) -> Result<Claim, StoreError> {
-        let mut tx = self.store().begin_fleeting().await?;
+        let mut tx = self.store().begin_fleeting_statement().await?;
         let claim = tx
             .claim_job(id, self.name(), lease_id, self.options().lease)
             .await?;

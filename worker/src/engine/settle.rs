@@ -222,23 +222,24 @@ impl Engine {
         project_key: Option<&str>,
     ) -> Result<Option<Written>, StoreError> {
         let mut tx = self.store().begin().await?;
-        let now = tx.now().await?;
+        let mut synced = None;
         let held = match entry {
             Entry::End(finished) => {
-                tx.settle_job(&Settlement {
+                if finished.synced.is_some() {
+                    synced = Some(job.request.direction);
+                }
+                let settlement = Settlement {
                     id: job.id,
                     lease_id,
                     state: finished.state,
                     error_code: finished.error.as_ref().map(|(code, _)| *code),
                     error: finished.error.as_ref().map(|(_, message)| message.clone()),
-                    outcomes: finished.outcomes_json(),
-                    result: finished.result_json(job, calls, now),
                     provider_calls_add: calls as i64,
                     rate_limited_ms_add: 0,
                     progress_done: finished.progress.0,
                     progress_total: finished.progress.1,
-                })
-                .await?
+                };
+                tx.settle_job(&settlement).await?
             }
             Entry::Back {
                 state,
@@ -263,12 +264,13 @@ impl Engine {
                 .await?
             }
         };
-        if !held {
+        let Some(now) = held else {
             return Ok(None);
-        }
-        let mut told = learnt.write(&mut tx, job, now).await?;
+        };
+        let mut told = learnt.write(&mut tx, job, synced, now).await?;
         match entry {
             Entry::End(finished) => {
+                finished.write_report(&mut tx, job, calls, now).await?;
                 let activity = self.context.ambient.new_id();
                 told.extend(finished.write(&mut tx, job, activity, now).await?);
             }

@@ -11,7 +11,7 @@ use keyway_shared::domain::report::{
 use keyway_shared::domain::webhook::Event;
 use keyway_shared::providers::ProviderError;
 use keyway_shared::secret::Secret;
-use keyway_shared::store::{StoreError, StoredPlan, Tx};
+use keyway_shared::store::{DestinationNews, StoreError, StoredPlan, Tx};
 use keyway_shared::sync::options::Direction;
 use keyway_shared::sync::saved::SavedPlan;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::Learnt;
 use super::learnt::Place;
 use super::link_run::end_overdue_run;
-use super::memory::managed_slot;
+use super::memory::pulled_slot;
 
 /// How long a sync may name the plan of a preview.
 const PLAN_VALID: TimeDelta = TimeDelta::minutes(15);
@@ -144,11 +144,24 @@ impl Finished {
         }
     }
 
-    pub(crate) fn outcomes_json(&self) -> Option<Value> {
-        (!self.outcomes.is_empty()).then(|| json!(self.outcomes))
+    /// What the caller is answered, and what became of each key.
+    pub(crate) async fn write_report(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        calls: u64,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let outcomes = (!self.outcomes.is_empty()).then(|| json!(self.outcomes));
+        let result = self.result_json(job, calls, now);
+        if outcomes.is_none() && result.is_none() {
+            return Ok(());
+        }
+        tx.write_report(job.id, outcomes.as_ref(), result.as_ref())
+            .await
     }
 
-    pub(crate) fn result_json(&self, job: &Job, calls: u64, now: DateTime<Utc>) -> Option<Value> {
+    fn result_json(&self, job: &Job, calls: u64, now: DateTime<Utc>) -> Option<Value> {
         match &self.answer {
             Answer::Sync => Some(json!(self.report(job, calls))),
             Answer::Preview(report) => {
@@ -212,32 +225,17 @@ impl Finished {
         }
         if let Some(place) = &self.vault.place {
             // What a pull wrote is what a later one may delete where it is confined to that.
-            let (key, slot) = (
-                &place.project_key,
-                managed_slot(&place.slot, Direction::Pull),
-            );
-            let written: Vec<String> = self.vault.values.keys().cloned().collect();
-            if !written.is_empty() {
-                tx.mark_written(vault, environment, key, &slot, &written, now)
-                    .await?;
-            }
-            if !self.vault.deletes.is_empty() {
-                tx.unmark_written(environment, key, &slot, &self.vault.deletes)
-                    .await?;
-            }
+            let news = DestinationNews {
+                written: self.vault.values.keys().cloned().collect(),
+                removed: self.vault.deletes.clone(),
+                ..DestinationNews::default()
+            };
+            let (key, slot) = (&place.project_key, pulled_slot(&place.slot));
+            tx.note_destination(environment, key, &slot, &news, now)
+                .await?;
         }
         let request = &job.request;
-        if let Some((place, revision)) = &self.synced {
-            tx.record_sync(
-                environment,
-                &place.project_key,
-                &place.slot,
-                request.direction,
-                *revision,
-                job.id,
-                now,
-            )
-            .await?;
+        if let Some((place, _)) = &self.synced {
             tx.touch_links(
                 environment,
                 &place.project_key,

@@ -8,7 +8,8 @@ use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::Job;
 use keyway_shared::domain::report::KeyOutcome;
 use keyway_shared::domain::webhook::Attempt;
-use keyway_shared::store::{StoreError, Tx};
+use keyway_shared::store::{DestinationNews, StoreError, Tx};
+use keyway_shared::sync::options::Direction;
 use keyway_shared::sync::remote::Fingerprint;
 use uuid::Uuid;
 
@@ -71,11 +72,13 @@ impl Learnt {
             .await
     }
 
-    /// Gives the deliveries that this is told with.
+    /// Notes it, and a sync that came to its end with success. Gives the deliveries that this is told
+    /// with.
     pub(crate) async fn write(
         &self,
         tx: &mut Tx,
         job: &Job,
+        synced: Option<Direction>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Uuid>, StoreError> {
         let mut told = Vec::new();
@@ -92,28 +95,15 @@ impl Learnt {
         else {
             return Ok(told);
         };
-        let (vault, environment) = (job.vault_id, job.environment_id);
-        let list = |keys: &BTreeSet<String>| keys.iter().cloned().collect::<Vec<_>>();
-        let forgotten: Vec<String> = self.forgotten.union(&self.deleted).cloned().collect();
-        if !forgotten.is_empty() {
-            tx.delete_fingerprints(environment, project_key, slot, &forgotten)
-                .await?;
-        }
-        if !self.fingerprints.is_empty() {
-            let prints: Vec<_> = self.fingerprints.values().cloned().collect();
-            tx.put_fingerprints(vault, environment, project_key, slot, &prints, now)
-                .await?;
-        }
-        if !self.written.is_empty() {
-            let keys = list(&self.written);
-            tx.mark_written(vault, environment, project_key, slot, &keys, now)
-                .await?;
-        }
-        if !self.deleted.is_empty() {
-            let keys = list(&self.deleted);
-            tx.unmark_written(environment, project_key, slot, &keys)
-                .await?;
-        }
+        let news = DestinationNews {
+            fingerprints: self.fingerprints.values().cloned().collect(),
+            forgotten: self.forgotten.union(&self.deleted).cloned().collect(),
+            written: self.written.difference(&self.deleted).cloned().collect(),
+            removed: self.deleted.iter().cloned().collect(),
+            synced,
+        };
+        tx.note_destination(job.environment_id, project_key, slot, &news, now)
+            .await?;
         Ok(told)
     }
 }

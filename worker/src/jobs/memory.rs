@@ -53,11 +53,8 @@ impl Memory {
 
 /// The slot under which what a pull wrote to the vault is remembered: not the destination's own,
 /// where it would count as written to the provider.
-pub(super) fn managed_slot(slot: &str, direction: Direction) -> String {
-    match direction {
-        Direction::Push => slot.to_owned(),
-        Direction::Pull => format!("pull:{slot}"),
-    }
+pub(super) fn pulled_slot(slot: &str) -> String {
+    format!("pull:{slot}")
 }
 
 impl Run<'_> {
@@ -79,20 +76,22 @@ impl Run<'_> {
         };
         let open_splits = tx.open_splits(key).await?;
         let vault = tx.read_environment(job.vault_id, environment).await?;
-        let fingerprints = tx.fingerprints(environment, key, slot).await?;
+        let known = tx.known_destination(environment, key, slot).await?;
+        let synced_at = known.synced_at();
         // Whose a key is matters to deletes only.
-        let (managed, foreign) = if job.request.allow_delete {
-            let managed_slot = managed_slot(slot, job.request.direction);
-            (
-                tx.written_keys(environment, key, &managed_slot).await?,
+        let (managed, foreign) = match (job.request.allow_delete, job.request.direction) {
+            (false, _) => Default::default(),
+            (true, Direction::Push) => (
+                known.written,
                 tx.foreign_keys(key, slot, environment).await?,
-            )
-        } else {
-            Default::default()
-        };
-        let synced = match job.kind {
-            JobKind::Status => tx.last_sync(environment, key, slot, None).await?,
-            JobKind::Sync | JobKind::Preview | JobKind::Diff | JobKind::Webhook => None,
+            ),
+            (true, Direction::Pull) => {
+                let pulled = tx
+                    .known_destination(environment, key, &pulled_slot(slot))
+                    .await?;
+                let foreign = tx.foreign_keys(key, slot, environment).await?;
+                (pulled.written, foreign)
+            }
         };
         let saved = match job.request.plan_id {
             None => None,
@@ -106,13 +105,10 @@ impl Run<'_> {
             place,
             open_splits,
             vault,
-            fingerprints: fingerprints
-                .into_iter()
-                .map(|print| (print.key.clone(), print))
-                .collect(),
+            fingerprints: known.fingerprints,
             managed,
             foreign,
-            synced_before: synced.is_some(),
+            synced_before: synced_at.is_some(),
             saved,
             is_written,
             recalled_at,

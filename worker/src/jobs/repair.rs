@@ -4,7 +4,7 @@ use keyway_shared::domain::connection::{Connection, Credential};
 use keyway_shared::domain::vault::Role;
 use keyway_shared::providers::{Provider, ProviderError, Session};
 use keyway_shared::secret::Secret;
-use keyway_shared::store::{Renewal, SplitRecord, StoreError};
+use keyway_shared::store::{DestinationNews, Renewal, SplitRecord, StoreError};
 
 use super::Run;
 use crate::engine::Failure;
@@ -58,11 +58,16 @@ impl Run<'_> {
             let now = tx.now().await?;
             tx.close_split(record.split.id, now).await?;
             // The row was written by us without an answer we kept.
-            tx.delete_fingerprints(
+            let news = DestinationNews {
+                forgotten: vec![record.split.key.clone()],
+                ..DestinationNews::default()
+            };
+            tx.note_destination(
                 record.environment_id,
                 &record.project_key,
                 &record.split.destination.slot(),
-                std::slice::from_ref(&record.split.key),
+                &news,
+                now,
             )
             .await?;
             tx.commit().await?;

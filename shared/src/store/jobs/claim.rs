@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use sqlx::Connection;
+use sqlx::{AssertSqlSafe, Connection};
 use uuid::Uuid;
 
 use super::row::{JobRow, columns};
@@ -11,7 +10,7 @@ use super::sweep::{next_ring, ring_times};
 use super::{Claim, Renewal};
 use crate::domain::job::Job;
 use crate::store::pauses::is_paused;
-use crate::store::tx::{Conn, changed, on};
+use crate::store::tx::{Conn, PostgresUnit, changed, on};
 use crate::store::{Constraint, StoreError, Tx};
 
 impl Tx {
@@ -19,8 +18,8 @@ impl Tx {
     /// project running or going first (class, then arrival). A job without a project key takes part
     /// in none of this.
     ///
-    /// Must be the first call of its unit of work: on Postgres, a race for the project that is lost
-    /// at the last moment begins the transaction anew.
+    /// On Postgres it is one statement, whose commit is not waited for. Must be the first call of its
+    /// unit of work: a race for the project that is lost at the last moment begins a transaction anew.
     pub async fn claim_job(
         &mut self,
         id: Uuid,
@@ -28,18 +27,17 @@ impl Tx {
         lease_id: Uuid,
         lease: Duration,
     ) -> Result<Claim, StoreError> {
-        let now = self.now().await?;
-        match self.try_claim(id, worker, lease_id, lease, now).await {
+        match self.try_claim(id, worker, lease_id, lease).await {
             Ok(Some(job)) => Ok(Claim::Taken(Box::new(job))),
-            Ok(None) => self.put_off(id, now).await,
+            Ok(None) => self.put_off(id).await,
             Err(StoreError::Conflict(Constraint::JobsProjectRunning)) => {
-                if let Conn::Postgres(tx) = &mut self.conn {
+                if let Conn::Postgres(PostgresUnit::Transaction(tx)) = &mut self.conn {
                     // The failed statement has spoilt the transaction, and nothing is in it yet.
                     sqlx::raw_sql("ROLLBACK AND CHAIN")
                         .execute(&mut **tx)
                         .await?;
                 }
-                self.put_off(id, now).await
+                self.put_off(id).await
             }
             Err(error) => Err(error),
         }
@@ -132,37 +130,48 @@ impl Tx {
         worker: &str,
         lease_id: Uuid,
         lease: Duration,
-        now: DateTime<Utc>,
     ) -> Result<Option<Job>, StoreError> {
-        let row: Option<JobRow> = on!(self, |conn| sqlx::query_as(concat!(
-            "UPDATE jobs SET state = 'running', worker = $2, lease_id = $3, lease_until = $4,
-                 leased_at = $5, claimed_at = $5, started_at = COALESCE(started_at, $5),
-                 run = run + 1, attempt = attempt + 1, rings = 0, waiting_reason = NULL,
-                 error_code = NULL
-             WHERE id = $1 AND state IN ('queued', 'waiting') AND due_at <= $5 AND NOT ",
-            is_paused!("jobs"),
-            " AND NOT EXISTS (SELECT 1 FROM jobs o
-                     WHERE o.project_key = jobs.project_key AND o.state = 'running')
-                 AND NOT EXISTS (SELECT 1 FROM jobs o
-                     WHERE o.project_key = jobs.project_key AND o.state IN ('queued', 'waiting')
-                         AND o.due_at <= $5 AND (o.class > jobs.class OR (o.class = jobs.class
-                             AND (o.created_at, o.id) < (jobs.created_at, jobs.id)))
-                         AND NOT ",
-            is_paused!("o"),
-            ") RETURNING ",
-            columns!()
-        ))
-        .bind(id)
-        .bind(worker)
-        .bind(lease_id)
-        .bind(now + lease)
-        .bind(now)
-        .fetch_optional(conn))?;
+        let now = self.given_now();
+        let dialect = self.dialect();
+        let sql = format!(
+            concat!(
+                "UPDATE jobs SET state = 'running', worker = $2, lease_id = $3,
+                     lease_until = {lease_until}, leased_at = {now}, claimed_at = {now},
+                     started_at = COALESCE(started_at, {now}), run = run + 1,
+                     attempt = attempt + 1, rings = 0, waiting_reason = NULL, error_code = NULL
+                 WHERE id = $1 AND state IN ('queued', 'waiting') AND due_at <= {now} AND {fleeting}
+                     AND NOT ",
+                is_paused!("jobs"),
+                " AND NOT EXISTS (SELECT 1 FROM jobs o
+                         WHERE o.project_key = jobs.project_key AND o.state = 'running')
+                     AND NOT EXISTS (SELECT 1 FROM jobs o
+                         WHERE o.project_key = jobs.project_key
+                             AND o.state IN ('queued', 'waiting') AND o.due_at <= {now}
+                             AND (o.class > jobs.class OR (o.class = jobs.class
+                                 AND (o.created_at, o.id) < (jobs.created_at, jobs.id)))
+                             AND NOT ",
+                is_paused!("o"),
+                ") RETURNING ",
+                columns!()
+            ),
+            now = "COALESCE($5, CURRENT_TIMESTAMP)",
+            lease_until = dialect.lease_until,
+            fleeting = dialect.fleeting,
+        );
+        let row: Option<JobRow> = on!(self, |conn| sqlx::query_as(AssertSqlSafe(sql))
+            .bind(id)
+            .bind(worker)
+            .bind(lease_id)
+            .bind(now.map(|now| now + lease))
+            .bind(now)
+            .bind(lease.as_secs_f64())
+            .fetch_optional(conn))?;
         row.map(Job::try_from).transpose()
     }
 
     /// Puts off the next ring of a job that could not be claimed. One that is not due keeps it.
-    async fn put_off(&mut self, id: Uuid, now: DateTime<Utc>) -> Result<Claim, StoreError> {
+    async fn put_off(&mut self, id: Uuid) -> Result<Claim, StoreError> {
+        let now = self.now().await?;
         let next = ring_times(now);
         let rows = changed!(self, |conn| sqlx::query(concat!(
             "UPDATE jobs SET rings = CASE WHEN due_at > $2 THEN rings ELSE rings + 1 END,

@@ -10,7 +10,6 @@ mod settle;
 mod sweep;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 
 pub(super) use accept::FIRST_RING;
@@ -106,10 +105,6 @@ pub struct Settlement {
     pub error_code: Option<ErrorCode>,
     /// The same as a sentence of ours.
     pub error: Option<String>,
-    /// What happened to each key.
-    pub outcomes: Option<Value>,
-    /// What the caller is answered.
-    pub result: Option<Value>,
     /// Calls made in this run.
     pub provider_calls_add: i64,
     /// Time waited for rate limits in this run.

@@ -198,7 +198,13 @@ impl Tx {
     pub async fn list_attempts(&mut self, job_id: Uuid) -> Result<Vec<JobAttempt>, StoreError> {
         let rows: Vec<AttemptRow> = on!(self, |conn| sqlx::query_as(
             "SELECT run, worker, started_at, finished_at, outcome, error_code
-             FROM job_attempts WHERE job_id = $1 ORDER BY run"
+             FROM job_attempts WHERE job_id = $1
+             UNION ALL
+             SELECT run, worker, COALESCE(claimed_at, finished_at), finished_at, state, error_code
+             FROM jobs WHERE id = $1 AND finished_at IS NOT NULL AND run > 0
+                 AND NOT EXISTS (SELECT 1 FROM job_attempts a
+                     WHERE a.job_id = jobs.id AND a.run = jobs.run)
+             ORDER BY run"
         )
         .bind(job_id)
         .fetch_all(conn))?;

@@ -22,17 +22,23 @@ pub(super) struct EndedRun {
 }
 
 impl Tx {
-    /// Ends a job. False when the lease is lost: then nothing was written, and the caller must not
-    /// write anything else that rests on having held it.
-    pub async fn settle_job(&mut self, settlement: &Settlement) -> Result<bool, StoreError> {
-        let now = self.now().await?;
-        let run: Option<EndedRun> = on!(self, |conn| sqlx::query_as(
+    /// Ends a job, and gives the time at which it ended, which is this unit of work's from then on.
+    /// Nothing when the lease is lost: then nothing was written, and the caller must not write anything
+    /// else that rests on having held it.
+    ///
+    /// The last run is not added to the history: the job itself says how that one ended.
+    pub async fn settle_job(
+        &mut self,
+        settlement: &Settlement,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let now = self.given_now();
+        let ended: Option<DateTime<Utc>> = on!(self, |conn| sqlx::query_scalar(
             "UPDATE jobs SET state = $3, error_code = $4, error = $5,
                  provider_calls = provider_calls + $6, rate_limited_ms = rate_limited_ms + $7,
-                 progress_done = $8, progress_total = $9, finished_at = $10, lease_id = NULL,
+                 progress_done = $8, progress_total = $9,
+                 finished_at = COALESCE($10, CURRENT_TIMESTAMP), lease_id = NULL,
                  lease_until = NULL, leased_at = NULL
-             WHERE id = $1 AND lease_id = $2 AND state = 'running'
-             RETURNING id, run, worker, claimed_at, state"
+             WHERE id = $1 AND lease_id = $2 AND state = 'running' RETURNING finished_at"
         )
         .bind(settlement.id)
         .bind(settlement.lease_id)
@@ -45,21 +51,16 @@ impl Tx {
         .bind(settlement.progress_total)
         .bind(now)
         .fetch_optional(conn))?;
-        let Some(run) = run else {
-            return Ok(false);
-        };
-        self.end_run(&run, settlement.error_code, now).await?;
-        let outcomes = settlement.outcomes.as_ref();
-        let result = settlement.result.as_ref();
-        if outcomes.is_some() || result.is_some() {
-            self.write_report(settlement.id, outcomes, result).await?;
-        }
-        Ok(true)
+        self.now = ended.or(self.now);
+        Ok(ended)
     }
 
     /// Puts a running job aside until its due time, and sets its project free. A job whose
-    /// cancellation was asked for is cancelled instead. False when the lease is lost.
-    pub async fn wait_job(&mut self, handback: &Handback<'_>) -> Result<bool, StoreError> {
+    /// cancellation was asked for is cancelled instead. Gives the time of the unit of work; nothing when the lease is lost.
+    pub async fn wait_job(
+        &mut self,
+        handback: &Handback<'_>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let now = self.now().await?;
         let uncounted = i64::from(!handback.counts);
         let reason = (handback.state == JobState::Waiting).then_some(handback.reason);
@@ -87,10 +88,10 @@ impl Tx {
         .bind(handback.project_key)
         .fetch_optional(conn))?;
         let Some(run) = run else {
-            return Ok(false);
+            return Ok(None);
         };
         self.end_run(&run, handback.error_code, now).await?;
-        Ok(true)
+        Ok(Some(now))
     }
 
     /// Records what a job sets out to do, in place of what it recorded before. False when the lease is
