@@ -28,11 +28,14 @@ pub struct DatabaseArgs {
     pub database_url_file: Option<PathBuf>,
 
     /// Most connections to Postgres from this process
+    ///
+    /// Twice as many as the server has processors serve all that these can do. More make it slower: each
+    /// plans its own statements first.
     #[arg(
         long,
         env = "KEYWAY_DATABASE_CONNECTIONS",
         value_name = "N",
-        default_value = "20",
+        default_value = "8",
         value_parser = RangedU64ValueParser::<u32>::new().range(2..=1000)
     )]
     pub database_connections: u32,
