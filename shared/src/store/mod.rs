@@ -36,6 +36,7 @@ mod tx;
 pub mod users;
 pub mod vaults;
 pub mod webhooks;
+mod write_ahead_log;
 
 /// Rows in one statement of a bulk write: few statements for a thousand rows, and far below the
 /// number of parameters that either database takes.

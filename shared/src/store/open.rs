@@ -14,7 +14,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, Executor};
 
-use super::tx::{Conn, Context, PostgresUnit};
+use super::tx::{Conn, Context, Unit};
+use super::write_ahead_log::WriteAheadLog;
 use super::{StoreError, Tx};
 use crate::ambient::Ambient;
 use crate::crypto::{FingerprintKey, KeyRing};
@@ -70,6 +71,7 @@ enum Pools {
         writer: SqlitePool,
         /// Connections that cannot write.
         readers: SqlitePool,
+        log: Arc<WriteAheadLog>,
     },
 }
 
@@ -139,7 +141,9 @@ impl Store {
             Pools::Postgres(pool) => POSTGRES.run(pool).await,
             Pools::Sqlite { writer, .. } => SQLITE.run(writer).await,
         }
-        .map_err(|error| StoreError::Migrate(Box::new(error)))
+        .map_err(|error| StoreError::Migrate(Box::new(error)))?;
+        // What is committed next takes the migrations to the disk on SQLite.
+        self.begin().await?.commit().await
     }
 
     /// The names of the migrations that have not been run here.
@@ -206,15 +210,13 @@ impl Store {
     /// Begins a unit of work that may write. On SQLite it has the only writing connection: units of
     /// work queue for it in order of arrival.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let conn = match &self.pools {
-            Pools::Postgres(pool) => begin_postgres(pool, None).await?,
-            Pools::Sqlite { writer, .. } => {
-                // With each, since the connection may have been left otherwise by `begin_fleeting`.
-                const DURABLE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
-                Conn::Sqlite(writer.begin_with(DURABLE).await?)
+        match &self.pools {
+            Pools::Postgres(pool) => Ok(self.tx(begin_postgres(pool, None).await?)),
+            Pools::Sqlite { writer, log, .. } => {
+                let conn = begin_sqlite(writer, IMMEDIATE).await?;
+                Ok(self.lasting(conn, log))
             }
-        };
-        Ok(self.tx(conn))
+        }
     }
 
     /// Begins a unit of work whose commit is not waited for to reach the disk. It is seen at once, and
@@ -223,10 +225,9 @@ impl Store {
     /// fleeting where a lasting record that rests on it precedes whatever cannot be taken back.
     pub async fn begin_fleeting(&self) -> Result<Tx, StoreError> {
         const POSTGRES: &str = "BEGIN; SET LOCAL synchronous_commit = off";
-        const SQLITE: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
         let conn = match &self.pools {
             Pools::Postgres(pool) => begin_postgres(pool, Some(POSTGRES)).await?,
-            Pools::Sqlite { writer, .. } => Conn::Sqlite(writer.begin_with(SQLITE).await?),
+            Pools::Sqlite { writer, .. } => begin_sqlite(writer, IMMEDIATE).await?,
         };
         Ok(self.tx(conn))
     }
@@ -234,30 +235,31 @@ impl Store {
     /// The same for a single statement, which has to say itself that it is fleeting on Postgres, as
     /// [`Tx::claim_job`] does.
     pub async fn begin_fleeting_statement(&self) -> Result<Tx, StoreError> {
-        match &self.pools {
-            Pools::Postgres(_) => self.begin_statement().await,
-            Pools::Sqlite { .. } => self.begin_fleeting().await,
-        }
+        Ok(self.tx(match &self.pools {
+            Pools::Postgres(pool) => Conn::Postgres(Unit::Statement(pool.acquire().await?)),
+            Pools::Sqlite { writer, .. } => Conn::Sqlite(Unit::Statement(writer.acquire().await?)),
+        }))
     }
 
-    /// Begins a unit of work of a single statement that may write. On Postgres it is done when the
-    /// statement is; [`Tx::commit`] then only gives the connection back. Which calls make one
-    /// statement, they say.
+    /// Begins a unit of work of a single statement that may write. It is done when the statement is;
+    /// [`Tx::commit`] then gives the connection back, and on SQLite waits for the disk. Which calls make
+    /// one statement, they say.
     pub async fn begin_statement(&self) -> Result<Tx, StoreError> {
-        match &self.pools {
-            Pools::Postgres(pool) => {
-                let conn = PostgresUnit::Statement(pool.acquire().await?);
-                Ok(self.tx(Conn::Postgres(conn)))
-            }
-            Pools::Sqlite { .. } => self.begin().await,
-        }
+        let tx = self.begin_fleeting_statement().await?;
+        Ok(match &self.pools {
+            Pools::Postgres(_) => tx,
+            Pools::Sqlite { log, .. } => self.lasting(tx.conn, log),
+        })
     }
 
     /// The same, for one that only reads.
     pub async fn begin_read_statement(&self) -> Result<Tx, StoreError> {
         match &self.pools {
-            Pools::Postgres(_) => self.begin_statement().await,
-            Pools::Sqlite { .. } => self.begin_read().await,
+            Pools::Postgres(_) => self.begin_fleeting_statement().await,
+            Pools::Sqlite { readers, .. } => {
+                let conn = Conn::Sqlite(Unit::Statement(readers.acquire().await?));
+                Ok(self.tx(conn))
+            }
         }
     }
 
@@ -266,7 +268,7 @@ impl Store {
         const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let conn = match &self.pools {
             Pools::Postgres(pool) => begin_postgres(pool, Some(SNAPSHOT)).await?,
-            Pools::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?),
+            Pools::Sqlite { readers, .. } => begin_sqlite(readers, "BEGIN").await?,
         };
         Ok(self.tx(conn))
     }
@@ -275,7 +277,9 @@ impl Store {
     pub async fn close(&self) {
         match &self.pools {
             Pools::Postgres(pool) => pool.close().await,
-            Pools::Sqlite { writer, readers } => {
+            Pools::Sqlite {
+                writer, readers, ..
+            } => {
                 // Readers first: the last connection to go, the writer, folds the log into the file.
                 readers.close().await;
                 writer.close().await;
@@ -287,9 +291,26 @@ impl Store {
         Tx {
             conn,
             context: self.context.clone(),
+            log: None,
             now: None,
         }
     }
+
+    /// One that waits for the disk at its end.
+    fn lasting(&self, conn: Conn, log: &Arc<WriteAheadLog>) -> Tx {
+        Tx {
+            log: Some(Arc::clone(log)),
+            ..self.tx(conn)
+        }
+    }
+}
+
+/// Takes SQLite's lock for writing at the beginning: a later wish for it might come too late.
+const IMMEDIATE: &str = "BEGIN IMMEDIATE";
+
+async fn begin_sqlite(pool: &SqlitePool, statement: &'static str) -> Result<Conn, sqlx::Error> {
+    let tx = pool.begin_with(statement).await?;
+    Ok(Conn::Sqlite(Unit::Transaction(tx)))
 }
 
 /// Begins a transaction. Callers may be given up at any moment: a request whose client went away, a
@@ -313,7 +334,7 @@ async fn begin_postgres(
         }
     });
     let begun = beginning.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
-    Ok(Conn::Postgres(PostgresUnit::Transaction(begun?)))
+    Ok(Conn::Postgres(Unit::Transaction(begun?)))
 }
 
 /// Of every session; not as start-up parameters, which poolers in between refuse. Each statement is
@@ -367,11 +388,17 @@ async fn sqlite(options: &StoreOptions) -> Result<Pools, StoreError> {
     let connect = connect
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
-        .synchronous(SqliteSynchronous::Full);
+        // Whoever needs a commit to last waits for that himself: see `write_ahead_log`.
+        .synchronous(SqliteSynchronous::Normal);
+    let log = Arc::new(WriteAheadLog::of(&file));
     if options.read_only {
         let readers = sqlite_readers(options, connect).await?;
         let writer = readers.clone();
-        return Ok(Pools::Sqlite { writer, readers });
+        return Ok(Pools::Sqlite {
+            writer,
+            readers,
+            log,
+        });
     }
     make_private(&file)
         .await
@@ -386,8 +413,19 @@ async fn sqlite(options: &StoreOptions) -> Result<Pools, StoreError> {
         .acquire_timeout(options.acquire_timeout)
         .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))
         .await?;
+    // Some file systems cannot have one, which SQLite makes no error of.
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(&writer)
+        .await?;
+    if mode != "wal" {
+        return Err(unusable("its file system cannot keep a write-ahead log"));
+    }
     let readers = sqlite_readers(options, connect).await?;
-    Ok(Pools::Sqlite { writer, readers })
+    Ok(Pools::Sqlite {
+        writer,
+        readers,
+        log,
+    })
 }
 
 async fn sqlite_readers(
@@ -436,8 +474,6 @@ mod tests {
 
     #[tokio::test]
     async fn only_fleeting_units_of_work_do_not_wait_for_the_disk() {
-        const FULL: i64 = 2;
-        const NORMAL: i64 = 1;
         let folder = tempfile::tempdir().unwrap();
         let options = StoreOptions {
             url: format!("sqlite://{}/keyway.db", folder.path().display()),
@@ -449,22 +485,23 @@ mod tests {
         let store = Store::connect(&options, ring, Ambient::system())
             .await
             .unwrap();
-        let level = async |tx: Tx| {
-            let Conn::Sqlite(mut conn) = tx.conn else {
-                panic!("SQLite")
-            };
-            let level: i64 = sqlx::query_scalar("PRAGMA synchronous")
-                .fetch_one(&mut *conn)
-                .await
-                .unwrap();
-            conn.commit().await.unwrap();
-            level
+        store.migrate().await.unwrap();
+        let Pools::Sqlite { log, .. } = &store.pools else {
+            panic!("SQLite")
         };
-        assert_eq!(level(store.begin().await.unwrap()).await, FULL);
-        assert_eq!(level(store.begin_fleeting().await.unwrap()).await, NORMAL);
-        assert_eq!(level(store.begin_fleeting().await.unwrap()).await, NORMAL);
-        assert_eq!(level(store.begin().await.unwrap()).await, FULL);
-        assert_eq!(level(store.begin_statement().await.unwrap()).await, FULL);
+        let waited = async |tx: Tx| {
+            let before = log.syncs().await;
+            tx.commit().await.unwrap();
+            log.syncs().await - before
+        };
+        assert_eq!(waited(store.begin().await.unwrap()).await, 1);
+        assert_eq!(waited(store.begin_statement().await.unwrap()).await, 1);
+        assert_eq!(waited(store.begin_fleeting().await.unwrap()).await, 0);
+        let fleeting = store.begin_fleeting_statement().await.unwrap();
+        assert_eq!(waited(fleeting).await, 0);
+        assert_eq!(waited(store.begin_read().await.unwrap()).await, 0);
+        let read = store.begin_read_statement().await.unwrap();
+        assert_eq!(waited(read).await, 0);
         store.close().await;
     }
 }

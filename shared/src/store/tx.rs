@@ -5,11 +5,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use sqlx::PgConnection;
+use sqlx::pool::PoolConnection;
+use sqlx::{Database, Postgres, Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::StoreError;
 use super::dialect::{self, Dialect};
+use super::write_ahead_log::WriteAheadLog;
 use crate::ambient::Ambient;
 use crate::crypto::{Aad, CryptoError, KeyRing, Sealed};
 use crate::secret::Secret;
@@ -25,25 +27,34 @@ pub(super) struct Context {
     pub(super) github_roles: bool,
 }
 
-/// The transaction of either database.
+/// The unit of work of either database.
 #[derive(Debug)]
 pub(super) enum Conn {
-    Postgres(PostgresUnit),
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(Unit<Postgres>),
+    Sqlite(Unit<Sqlite>),
 }
 
-/// A unit of work on Postgres: a transaction, or a single statement, which is one by itself and saves
-/// the round trips of beginning and ending it.
+/// A transaction, or a single statement, which is one by itself and saves beginning and ending it: a
+/// round trip each on Postgres, and two changes of threads on SQLite.
 #[derive(Debug)]
-pub(super) enum PostgresUnit {
-    Transaction(sqlx::Transaction<'static, sqlx::Postgres>),
-    Statement(sqlx::pool::PoolConnection<sqlx::Postgres>),
+pub(super) enum Unit<DB: Database> {
+    Transaction(Transaction<'static, DB>),
+    Statement(PoolConnection<DB>),
 }
 
-impl Deref for PostgresUnit {
-    type Target = PgConnection;
+impl<DB: Database> Unit<DB> {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Transaction(tx) => tx.commit().await,
+            Self::Statement(_) => Ok(()),
+        }
+    }
+}
 
-    fn deref(&self) -> &PgConnection {
+impl<DB: Database> Deref for Unit<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
         match self {
             Self::Transaction(tx) => tx,
             Self::Statement(connection) => connection,
@@ -51,8 +62,8 @@ impl Deref for PostgresUnit {
     }
 }
 
-impl DerefMut for PostgresUnit {
-    fn deref_mut(&mut self) -> &mut PgConnection {
+impl<DB: Database> DerefMut for Unit<DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
         match self {
             Self::Transaction(tx) => tx,
             Self::Statement(connection) => connection,
@@ -66,6 +77,8 @@ impl DerefMut for PostgresUnit {
 pub struct Tx {
     pub(super) conn: Conn,
     pub(super) context: Context,
+    /// What has to be on the disk before the unit of work counts as committed.
+    pub(super) log: Option<Arc<WriteAheadLog>>,
     /// The time of this unit of work, once it was asked for.
     pub(super) now: Option<DateTime<Utc>>,
 }
@@ -137,9 +150,11 @@ impl Tx {
     /// Makes everything done since [`begin`](super::Store::begin) durable and visible.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self.conn {
-            Conn::Postgres(PostgresUnit::Transaction(tx)) => tx.commit().await?,
-            Conn::Postgres(PostgresUnit::Statement(_)) => {}
-            Conn::Sqlite(tx) => tx.commit().await?,
+            Conn::Postgres(unit) => unit.commit().await?,
+            Conn::Sqlite(unit) => unit.commit().await?,
+        }
+        if let Some(log) = self.log {
+            log.sync().await.map_err(sqlx::Error::Io)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::sweep::{next_ring, ring_times};
 use super::{Claim, Renewal};
 use crate::domain::job::Job;
 use crate::store::pauses::is_paused;
-use crate::store::tx::{Conn, PostgresUnit, changed, on};
+use crate::store::tx::{Conn, Unit, changed, on};
 use crate::store::{Constraint, StoreError, Tx};
 
 impl Tx {
@@ -31,7 +31,7 @@ impl Tx {
             Ok(Some(job)) => Ok(Claim::Taken(Box::new(job))),
             Ok(None) => self.put_off(id).await,
             Err(StoreError::Conflict(Constraint::JobsProjectRunning)) => {
-                if let Conn::Postgres(PostgresUnit::Transaction(tx)) = &mut self.conn {
+                if let Conn::Postgres(Unit::Transaction(tx)) = &mut self.conn {
                     // The failed statement has spoilt the transaction, and nothing is in it yet.
                     sqlx::raw_sql("ROLLBACK AND CHAIN")
                         .execute(&mut **tx)
