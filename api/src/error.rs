@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use keyway_shared::domain::access::Denied;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::names::MAX_SECRETS;
 use keyway_shared::domain::vault::Role;
@@ -383,6 +384,12 @@ impl From<StoreError> for ApiError {
             | StoreError::Migrate(_)
             | StoreError::Url { .. } => Self::internal(&error),
         }
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(why: Denied) -> Self {
+        Self::forbidden(why.to_string())
     }
 }
 

@@ -15,6 +15,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::vault::Role;
 use keyway_shared::store::{Authority, KeptAnswer, Keyed, KeyedRequest, StoreError, Tx};
@@ -26,7 +27,7 @@ use crate::auth::roles;
 use crate::context::Context;
 use crate::envelope::Data;
 use crate::error::{ApiError, ConflictCode};
-use crate::extract::{Caller, body};
+use crate::extract::{Caller, body, open_environment_by_id};
 use crate::state::ApiState;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -101,6 +102,11 @@ pub(crate) fn rests_on_scopes(scopes: &[Scope]) {
 /// Notes a role that the answer depends on.
 pub(crate) fn rests_on_role(vault: Uuid, role: Role) {
     note(|authority| authority.vaults.push((vault, role)));
+}
+
+/// Notes what was done with an environment, of which the answer tells.
+pub(crate) fn rests_on_environment(vault: Uuid, environment: Uuid, what: Access) {
+    note(|authority| authority.environments.push((vault, environment, what)));
 }
 
 fn note(change: impl FnOnce(&mut Authority)) {
@@ -294,6 +300,11 @@ async fn again(
         if access.role < role {
             return Err(ApiError::role(role, access.role));
         }
+    }
+    for (vault, environment, what) in answer.authority.environments {
+        let access = tx.find_vault_by_id(caller.user.id, vault).await?;
+        let access = access.ok_or_else(|| ApiError::not_found("vault"))?;
+        open_environment_by_id(&mut tx, caller, &access, environment, what).await?;
     }
     tx.commit().await?;
     let status = StatusCode::from_u16(answer.status).map_err(|error| ApiError::internal(&error))?;

@@ -56,6 +56,7 @@ fn vault_routes() -> OpenApiRouter<ApiState> {
             environments::delete::delete_environment
         ))
         .routes(routes!(environments::set_type::set_environment_type))
+        .routes(routes!(environments::set_rules::set_environment_rules))
 }
 
 fn secret_routes() -> OpenApiRouter<ApiState> {

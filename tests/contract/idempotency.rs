@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::vault::Role;
 use keyway_shared::store::{Authority, KeptAnswer, Keyed, KeyedRequest};
@@ -91,6 +92,11 @@ pub(crate) async fn an_answer_is_kept_and_a_failure_is_not(world: &World) {
         authority: Authority {
             scopes: vec![Scope::WriteSecrets],
             vaults: vec![(world.ambient.new_id(), Role::Write)],
+            environments: vec![(
+                world.ambient.new_id(),
+                world.ambient.new_id(),
+                Access::Write,
+            )],
         },
     };
     let keep = async |path: &str, answer: Option<&KeptAnswer>| {

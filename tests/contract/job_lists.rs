@@ -1,5 +1,6 @@
 //! What users see of jobs.
 
+use keyway_shared::domain::access::EnvironmentRules;
 use keyway_shared::domain::job::{JobKind, JobState};
 use keyway_shared::domain::vault::Role;
 use keyway_shared::store::{JobFilter, StoreError};
@@ -27,6 +28,64 @@ pub(crate) async fn jobs_are_seen_by_requester_and_members(world: &World) {
     tx.remove_member(acme.vault.id, acme.user.id).await.unwrap();
     let own = tx.find_job(acme.user.id, id).await.unwrap();
     assert_eq!(own, Some(view), "asked for by this user");
+}
+
+pub(crate) async fn jobs_of_a_closed_environment_are_hidden(world: &World) {
+    let acme = world.place("acme").await;
+    let other = world.place("other").await;
+    let (reader, writer) = (world.user("reader").await, world.user("writer").await);
+    world.join(&acme, &reader, Role::Read).await;
+    world.join(&acme, &writer, Role::Write).await;
+    world.join(&other, &reader, Role::Admin).await;
+    let closed = world.queued(&acme, None).await;
+    let mut own = world.new_job(&acme, None);
+    own.user_id = reader.id;
+    let own = world.job(own).await;
+    let mut staging = world.new_job(&acme, None);
+    staging.environment_id = acme.staging.id;
+    let staging = world.job(staging).await;
+    // Its environment is gone, and its history is not.
+    let mut gone = world.new_job(&acme, None);
+    gone.environment_id = world.ambient.new_id();
+    let gone = world.job(gone).await;
+    let elsewhere = world.queued(&other, None).await;
+    let mut tx = world.tx().await;
+    for (read, for_reader, for_writer) in [
+        (Role::Read, true, true),
+        (Role::Write, false, true),
+        (Role::Admin, false, false),
+    ] {
+        let rules = EnvironmentRules {
+            read,
+            write: Role::Admin,
+        };
+        tx.set_environment_rules(acme.vault.id, acme.production.id, rules)
+            .await
+            .unwrap();
+        for (user, sees, mut expected) in [
+            (&reader, for_reader, vec![own, staging, gone, elsewhere]),
+            (&writer, for_writer, vec![staging, gone]),
+            (&acme.user, true, vec![own, staging, gone]),
+        ] {
+            assert_eq!(tx.find_job(user.id, closed).await.unwrap().is_some(), sees);
+            if sees {
+                expected.push(closed);
+                if *user == writer {
+                    expected.push(own);
+                }
+            }
+            expected.sort_unstable_by(|a, b| b.cmp(a));
+            let (jobs, total) = tx
+                .list_jobs(user.id, &JobFilter::default(), 10, 0)
+                .await
+                .unwrap();
+            let found: Vec<_> = jobs.into_iter().map(|view| view.job.id).collect();
+            assert_eq!((&found, total), (&expected, expected.len() as i64));
+            for id in expected {
+                assert!(tx.find_job(user.id, id).await.unwrap().is_some());
+            }
+        }
+    }
 }
 
 pub(crate) async fn jobs_are_filtered_and_paged(world: &World) {

@@ -19,6 +19,7 @@ pub(crate) async fn saving_the_same_destination_again_updates_the_link(world: &W
     again.direction = Direction::Pull;
     again.allow_delete = true;
     again.delete_scope = DeleteScope::Managed;
+    again.api_key_id = Some(world.ambient.new_id());
     let (stored, new) = tx.upsert_link(&again, PROJECT).await.unwrap();
     assert!(!new);
     let expected = Link {

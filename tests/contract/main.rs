@@ -3,6 +3,7 @@
 
 mod accounts;
 mod activity;
+mod authority;
 mod bell;
 mod claims;
 mod connections;
@@ -135,12 +136,19 @@ behaviours! {
         overdue_jobs_fail,
         depth_and_lateness_are_told,
         running_jobs_are_released_at_start;
+    authority:
+        rules_belong_to_their_environment,
+        a_jobs_right_is_what_is_left_of_it,
+        a_right_ends_with_its_key,
+        a_run_of_a_link_bears_its_key,
+        what_a_connection_is_used_for_is_known;
     retention:
         jobs_go_when_they_have_ended_long_ago,
         two_prunings_at_once_do_not_meet,
         activity_goes_by_age;
     job_lists:
         jobs_are_seen_by_requester_and_members,
+        jobs_of_a_closed_environment_are_hidden,
         jobs_are_filtered_and_paged,
         a_row_that_does_not_decode_is_named;
     idempotency:

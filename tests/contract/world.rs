@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeZone, Utc};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::clock::ManualClock;
+use keyway_shared::domain::access::EnvironmentRules;
 use keyway_shared::domain::account::User;
 use keyway_shared::domain::auto_sync::AutoSync;
 use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
@@ -124,6 +125,7 @@ impl World {
             vault_id: vault.id,
             name: name.to_owned(),
             kind: EnvironmentKind::from_name(name),
+            rules: EnvironmentRules::default(),
             display_order: order,
             revision: 0,
             created_at: self.now(),
@@ -170,6 +172,7 @@ impl World {
             auto_sync: AutoSync::Off,
             upkeep: Upkeep::default(),
             shared: false,
+            api_key_id: None,
             last_synced_at: None,
             created_at: self.now(),
             updated_at: self.now(),
@@ -188,6 +191,7 @@ impl World {
             project_key: project.map(str::to_owned),
             request: SyncRequest::new("prj_1", "production", "production", Direction::Push),
             retry_of: None,
+            api_key_id: None,
             created_at: self.now(),
             deadline_at: self.now() + Duration::from_hours(24),
         }

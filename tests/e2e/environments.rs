@@ -18,7 +18,8 @@ async fn environments_are_made_renamed_and_removed(profile: Profile) {
     let base = "/v1/vaults/acme/web/environments";
 
     let made = ada.post(base, json!({ "name": "main" })).await.data(201);
-    let main = json!({ "name": "main", "type": "protected", "displayOrder": 3 });
+    let main = json!({ "name": "main", "type": "protected", "displayOrder": 3,
+        "rules": { "read": "read", "write": "write" } });
     assert_eq!(made["environment"], main);
     assert_eq!(made["environments"][3], main);
     let qa = json!({ "name": "qa", "type": "development" });

@@ -13,6 +13,7 @@ mod members;
 mod metrics;
 mod openapi;
 mod operations;
+mod rules;
 mod secrets;
 mod sessions;
 mod sign_in;

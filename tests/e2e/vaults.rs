@@ -38,12 +38,13 @@ async fn a_vault_is_created_shown_and_deleted(profile: Profile) {
     assert_eq!(vault["isReadOnly"], false);
     assert_eq!(vault["syncs"], json!([]));
     assert_eq!(vault["createdAt"], "2026-01-15T10:00:01.000Z");
+    let open = json!({ "read": "read", "write": "write" });
     assert_eq!(
         vault["environmentDetails"],
         json!([
-            { "name": "development", "type": "development", "displayOrder": 0 },
-            { "name": "staging", "type": "standard", "displayOrder": 1 },
-            { "name": "production", "type": "protected", "displayOrder": 2 },
+            { "name": "development", "type": "development", "displayOrder": 0, "rules": open },
+            { "name": "staging", "type": "standard", "displayOrder": 1, "rules": open },
+            { "name": "production", "type": "protected", "displayOrder": 2, "rules": open },
         ])
     );
     assert_eq!(ada.get("/v1/vaults").await.data(200), json!([vault]));

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod authority;
 mod calls;
 mod gates;
 mod leases;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keyway_shared::ambient::Ambient;
 use keyway_shared::clock::ManualClock;
+use keyway_shared::domain::access::EnvironmentRules;
 use keyway_shared::domain::account::User;
 use keyway_shared::domain::auto_sync::AutoSync;
 use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
@@ -114,6 +115,7 @@ impl World {
             vault_id: vault.id,
             name: "production".into(),
             kind: EnvironmentKind::Protected,
+            rules: EnvironmentRules::default(),
             display_order: 0,
             revision: 0,
             created_at: now,
@@ -230,6 +232,12 @@ impl World {
 
     /// Records a split of a row as begun, with production taken off it.
     pub(crate) async fn leave_split_open(&self, connection: Uuid, key: &str, row: &str) {
+        let job = self.ambient.new_id();
+        self.leave_split_of(job, connection, key, row).await;
+    }
+
+    /// The same, of a job that is known.
+    pub(crate) async fn leave_split_of(&self, job: Uuid, connection: Uuid, key: &str, row: &str) {
         let destination = Destination {
             project_id: PROJECT.into(),
             service_id: None,
@@ -247,7 +255,7 @@ impl World {
                 prior: serde_json::json!({"target": ["production", "preview"]}),
             },
             project_key: project_key(ProviderName::Vercel, &self.vercel.url(), PROJECT),
-            job_id: self.ambient.new_id(),
+            job_id: job,
             user_id: self.user,
             vault_id: self.vault,
             environment_id: self.environment,
@@ -318,6 +326,7 @@ impl World {
             auto_sync,
             upkeep: Upkeep::default(),
             shared: false,
+            api_key_id: None,
             last_synced_at: None,
             created_at: now,
             updated_at: now,
@@ -351,6 +360,16 @@ impl World {
 
     /// Accepts a job and gives its id.
     pub(crate) async fn submit(&self, kind: JobKind, request: SyncRequest) -> Uuid {
+        self.submit_with(kind, request, None).await
+    }
+
+    /// The same, with an API key.
+    pub(crate) async fn submit_with(
+        &self,
+        kind: JobKind,
+        request: SyncRequest,
+        api_key_id: Option<Uuid>,
+    ) -> Uuid {
         let id = self.ambient.new_id();
         let now = self.ambient.now();
         let canonical = request.project_id.starts_with("prj_") && kind == JobKind::Sync;
@@ -370,6 +389,7 @@ impl World {
             project_key: canonical.then_some(key),
             request,
             retry_of: None,
+            api_key_id,
             created_at: now,
             deadline_at: now + Duration::from_hours(1),
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use keyway_shared::ambient::Ambient;
 use keyway_shared::clock::ManualClock;
+use keyway_shared::domain::access::EnvironmentRules;
 use keyway_shared::domain::account::User;
 use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
 use keyway_shared::domain::job::{
@@ -161,6 +162,7 @@ impl World {
             vault_id: vault.id,
             name: name.into(),
             kind: EnvironmentKind::Standard,
+            rules: EnvironmentRules::default(),
             display_order: 0,
             revision: 0,
             created_at: now,
@@ -247,6 +249,7 @@ impl World {
             project_key: canonical.then(|| place.project_key.clone()),
             request,
             retry_of: None,
+            api_key_id: None,
             created_at: now,
             deadline_at: now + Duration::from_hours(24),
         };

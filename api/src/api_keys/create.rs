@@ -102,7 +102,7 @@ pub(crate) async fn create_api_key(
     caller.require_all(&scopes)?;
 
     let environment = body.environment.unwrap_or(KeyEnvironment::Live);
-    test_keys::may_make(&caller, environment)?;
+    test_keys::may_manage(&caller, environment)?;
     let new = new_api_key(&state.ambient, environment);
     let mut tx = state.store.begin().await?;
     let now = tx.now().await?;

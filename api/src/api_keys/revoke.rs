@@ -6,6 +6,7 @@ use keyway_shared::domain::activity::Action;
 use serde_json::json;
 
 use super::ApiKeyPath;
+use crate::auth::test_keys;
 use crate::envelope::NoContent;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path};
@@ -28,6 +29,7 @@ pub(crate) async fn revoke_api_key(
         .find_api_key(caller.user.id, id)
         .await?
         .ok_or_else(|| ApiError::not_found("API key"))?;
+    test_keys::may_manage(&caller, key.environment)?;
     let now = tx.now().await?;
     if !tx.revoke_api_key(caller.user.id, id, now).await? {
         return Err(ApiError::bad_request("API key is already revoked"));

@@ -5,12 +5,12 @@ pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod view;
 
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::vault::{Environment, VaultAccess};
 use keyway_shared::store::Tx;
 
-use crate::auth::test_keys;
 use crate::error::ApiError;
-use crate::extract::Caller;
+use crate::extract::{Caller, admit};
 
 /// The environment of that name; 404 tells which there are, for a person at a terminal.
 async fn open_environment(
@@ -18,9 +18,10 @@ async fn open_environment(
     caller: &Caller,
     access: &VaultAccess,
     name: &str,
+    what: Access,
 ) -> Result<Environment, ApiError> {
     if let Some(environment) = tx.find_environment(access.vault.id, name).await? {
-        test_keys::may_touch(caller, environment.kind)?;
+        admit(caller, access, &environment, what)?;
         return Ok(environment);
     }
     let names: Vec<_> = tx

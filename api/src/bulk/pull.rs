@@ -1,6 +1,7 @@
 //! `GET /v1/secrets/pull`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -52,7 +53,8 @@ pub(crate) async fn pull_secrets(
     roles::of_repository(&state, &caller, owner, repo).await?;
     let mut tx = state.store.begin().await?;
     let access = open_vault(&mut tx, &caller, owner, repo, Role::Read).await?;
-    let environment = open_environment(&mut tx, &caller, &access, &query.environment).await?;
+    let environment =
+        open_environment(&mut tx, &caller, &access, &query.environment, Access::Read).await?;
     let vault = access.vault;
     let snapshot = tx.read_environment(vault.id, environment.id).await?;
     if !snapshot.corrupt.is_empty() {

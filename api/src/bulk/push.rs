@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::names::MAX_SECRETS;
@@ -109,7 +110,8 @@ pub(crate) async fn push_secrets(
     roles::of_repository(&state, &caller, owner, repo).await?;
     let mut tx = state.store.begin().await?;
     let access = open_vault(&mut tx, &caller, owner, repo, Role::Write).await?;
-    let environment = open_environment(&mut tx, &caller, &access, &body.environment).await?;
+    let environment =
+        open_environment(&mut tx, &caller, &access, &body.environment, Access::Write).await?;
     let vault = access.vault;
     let before = tx.read_environment(vault.id, environment.id).await?;
     for (key, stored) in &before.values {

@@ -1,6 +1,7 @@
 //! `GET /v1/secrets/view`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -57,7 +58,8 @@ pub(crate) async fn view_secret(
     roles::of_repository(&state, &caller, owner, repo).await?;
     let mut tx = state.store.begin().await?;
     let access = open_vault(&mut tx, &caller, owner, repo, Role::Read).await?;
-    let environment = open_environment(&mut tx, &caller, &access, &query.environment).await?;
+    let environment =
+        open_environment(&mut tx, &caller, &access, &query.environment, Access::Read).await?;
     let vault = access.vault;
     let missing = || ApiError::not_found("secret");
     let secret = tx

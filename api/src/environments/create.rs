@@ -1,6 +1,7 @@
 //! `POST /v1/vaults/{owner}/{repo}/environments`
 
 use axum::extract::State;
+use keyway_shared::domain::access::{Access, EnvironmentRules};
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::{Environment, EnvironmentKind, Role};
@@ -11,7 +12,7 @@ use utoipa::ToSchema;
 use super::{EnvironmentItem, items};
 use crate::envelope::{Created, Envelope};
 use crate::error::ApiError;
-use crate::extract::{Caller, Json, VaultPath};
+use crate::extract::{Caller, Json, VaultPath, admit};
 use crate::schema::{Body, Conflicting, Guarded, Missing};
 use crate::state::ApiState;
 use crate::validate::Checks;
@@ -53,20 +54,24 @@ pub(crate) async fn create_environment(
     checks.done()?;
 
     let mut tx = state.store.begin().await?;
-    let vault = path.open(&mut tx, &caller, Role::Admin).await?.vault;
+    let access = path.open(&mut tx, &caller, Role::Admin).await?;
     let now = tx.now().await?;
-    let last = tx.list_environments(vault.id).await?.pop();
+    let last = tx.list_environments(access.vault.id).await?.pop();
     let environment = Environment {
         id: state.ambient.new_id(),
-        vault_id: vault.id,
+        vault_id: access.vault.id,
         kind: body
             .r#type
             .unwrap_or_else(|| EnvironmentKind::from_name(&body.name)),
         name: body.name,
+        rules: EnvironmentRules::default(),
         display_order: last.map_or(0, |last| last.display_order + 1),
         revision: 0,
         created_at: now,
     };
+    // A test key makes none that it could not touch.
+    admit(&caller, &access, &environment, Access::Write)?;
+    let vault = access.vault;
     tx.insert_environment(&environment).await?;
     tx.touch_vault(vault.id, now).await?;
     let metadata = json!({ "environment": environment.name, "type": environment.kind });

@@ -1,6 +1,7 @@
 //! `DELETE /v1/vaults/{owner}/{repo}/environments/{name}`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -38,7 +39,7 @@ pub(crate) async fn delete_environment(
     caller.require(Scope::WriteSecrets)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Admin).await?;
-    let environment = open_environment(&mut tx, &caller, &access, &name).await?;
+    let environment = open_environment(&mut tx, &caller, &access, &name, Access::Write).await?;
     let vault = access.vault;
     let count = tx.count_secrets(environment.id).await?;
     let now = tx.now().await?;

@@ -1,6 +1,7 @@
 //! `PATCH /v1/vaults/{owner}/{repo}/environments/{name}`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -54,7 +55,7 @@ pub(crate) async fn rename_environment(
 
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Admin).await?;
-    let environment = open_environment(&mut tx, &caller, &access, &name).await?;
+    let environment = open_environment(&mut tx, &caller, &access, &name, Access::Write).await?;
     let vault = access.vault;
     let now = tx.now().await?;
     if body.new_name != name {

@@ -1,6 +1,7 @@
 //! `PATCH /v1/vaults/{owner}/{repo}/environments/{name}/type`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::{EnvironmentKind, Role};
@@ -11,7 +12,7 @@ use utoipa::ToSchema;
 use super::{EnvironmentItem, EnvironmentPath};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
-use crate::extract::{Caller, Json, Path, VaultPath, open_environment};
+use crate::extract::{Caller, Json, Path, VaultPath, admit, open_environment};
 use crate::schema::{Body, Guarded, Missing};
 use crate::state::ApiState;
 
@@ -45,7 +46,10 @@ pub(crate) async fn set_environment_type(
     caller.require(Scope::WriteSecrets)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Admin).await?;
-    let mut environment = open_environment(&mut tx, &caller, &access, &name).await?;
+    let mut environment = open_environment(&mut tx, &caller, &access, &name, Access::Write).await?;
+    let before = std::mem::replace(&mut environment.kind, body.r#type);
+    // A test key makes none that it could not touch.
+    admit(&caller, &access, &environment, Access::Write)?;
     let vault = access.vault;
     let now = tx.now().await?;
     tx.set_environment_kind(vault.id, environment.id, body.r#type)
@@ -54,14 +58,13 @@ pub(crate) async fn set_environment_type(
     let metadata = json!({
         "environment": name,
         "type": body.r#type,
-        "previousType": environment.kind,
+        "previousType": before,
     });
     let action = Action::PermissionChanged;
     caller
         .note(&mut tx, &state, now, action, Some(&vault), metadata)
         .await?;
     tx.commit().await?;
-    environment.kind = body.r#type;
     Ok(Data(TypedEnvironment {
         environment: environment.into(),
     }))

@@ -6,9 +6,10 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, Utc};
-use keyway_shared::domain::account::{Scope, User};
+use keyway_shared::domain::access::Asker;
+use keyway_shared::domain::account::{KeyEnvironment, Scope, User};
 use keyway_shared::domain::activity::{Action, Activity, Platform};
-use keyway_shared::domain::vault::Vault;
+use keyway_shared::domain::vault::{Role, Vault};
 use keyway_shared::store::Tx;
 use uuid::Uuid;
 
@@ -95,6 +96,22 @@ impl Caller {
     /// What the credential may be used for. What the user may do in a vault is another matter.
     pub fn scopes(&self) -> &[Scope] {
         self.credential.scopes()
+    }
+
+    /// The world of the API key, if it is one.
+    pub fn key_environment(&self) -> Option<KeyEnvironment> {
+        match &self.credential {
+            Credential::ApiKey(key) => Some(key.environment),
+            Credential::Session(_) | Credential::GitHub(_) => None,
+        }
+    }
+
+    /// The caller as a member of a vault.
+    pub fn asker(&self, role: Role) -> Asker {
+        Asker {
+            role,
+            key: self.key_environment(),
+        }
     }
 
     /// 403 unless the credential bears the scope.

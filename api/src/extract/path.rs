@@ -3,13 +3,13 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use keyway_shared::domain::names::is_repo_part;
-use keyway_shared::domain::vault::{Environment, Role, VaultAccess};
+use keyway_shared::domain::vault::{Role, VaultAccess};
 use keyway_shared::store::Tx;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use super::Caller;
-use crate::auth::{roles, test_keys};
+use crate::auth::roles;
 use crate::error::ApiError;
 use crate::idempotency::rests_on_role;
 use crate::state::ApiState;
@@ -93,19 +93,4 @@ pub(crate) async fn open_vault(
     }
     rests_on_role(access.vault.id, needed);
     Ok(access)
-}
-
-/// The environment of that name in a vault that was opened.
-pub(crate) async fn open_environment(
-    tx: &mut Tx,
-    caller: &Caller,
-    access: &VaultAccess,
-    name: &str,
-) -> Result<Environment, ApiError> {
-    let environment = tx
-        .find_environment(access.vault.id, name)
-        .await?
-        .ok_or_else(|| ApiError::not_found("environment"))?;
-    test_keys::may_touch(caller, environment.kind)?;
-    Ok(environment)
 }

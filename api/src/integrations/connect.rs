@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::connections::{ConnectionBody, new_connection};
 use super::outside;
+use crate::auth::test_keys;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Json, Path};
@@ -133,6 +134,8 @@ pub(crate) async fn connect_provider(
         now,
     );
     let connection = tx.upsert_connection(&connection, &token).await?;
+    // It may have been there before.
+    test_keys::may_change_connection(&mut tx, &caller, connection.id).await?;
     let entry = caller.activity(
         state.ambient.new_id(),
         now,

@@ -1,10 +1,11 @@
 //! `POST /v1/integrations/jobs/{id}/cancel`
 
 use axum::extract::State;
+use keyway_shared::domain::access::may_touch;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::job::{Job, JobKind};
-use keyway_shared::domain::vault::{Role, VaultAccess};
-use keyway_shared::store::Cancelled;
+use keyway_shared::domain::vault::{EnvironmentKind, Role, VaultAccess};
+use keyway_shared::store::{Cancelled, Tx};
 use uuid::Uuid;
 
 use super::JobBody;
@@ -22,8 +23,8 @@ use crate::state::ApiState;
 /// A job that nobody runs yet ends at once. One that runs stops before its next call to the provider,
 /// and its outcomes tell what it had done. A job that several equal requests share ends with the last
 /// of them; each call takes one back. Whoever asked for a job may cancel it, and so may members of its
-/// vault with the role `write`, who end it for everybody. The key needs the scopes that the job itself
-/// needs.
+/// vault with the role `write` who could ask for the same, and who end it for everybody. The key needs the
+/// scopes that the job itself needs.
 #[utoipa::path(
     post,
     path = "/v1/integrations/jobs/{id}/cancel",
@@ -46,7 +47,7 @@ pub(crate) async fn cancel_job(
     let view = tx.find_job(caller.user.id, id).await?;
     let job = view.ok_or_else(|| ApiError::not_found("job"))?.job;
     let vault = tx.find_vault_by_id(caller.user.id, job.vault_id).await?;
-    may_cancel(&caller, &job, vault.as_ref())?;
+    may_cancel(&mut tx, &caller, &job, vault.as_ref()).await?;
     let now = tx.now().await?;
     let for_all = job.user_id != caller.user.id;
     let cancelled = tx.cancel_job(id, for_all, now).await?;
@@ -86,8 +87,13 @@ pub(crate) async fn cancel_job(
 }
 
 /// The scopes that asking for the job needs and, for what somebody else asked for, a role that may
-/// write.
-fn may_cancel(caller: &Caller, job: &Job, vault: Option<&VaultAccess>) -> Result<(), ApiError> {
+/// write and that may do what the job does. Production is nothing for a test key, whoever asked.
+async fn may_cancel(
+    tx: &mut Tx,
+    caller: &Caller,
+    job: &Job,
+    vault: Option<&VaultAccess>,
+) -> Result<(), ApiError> {
     let request = &job.request;
     let needed = match job.kind {
         JobKind::Sync => sync::scopes(request.direction, request.allow_delete),
@@ -96,10 +102,28 @@ fn may_cancel(caller: &Caller, job: &Job, vault: Option<&VaultAccess>) -> Result
         JobKind::Webhook => return Err(ApiError::not_found("job")),
     };
     caller.require_all(&needed)?;
-    match vault {
-        _ if job.user_id == caller.user.id => Ok(()),
-        Some(vault) if vault.role < Role::Write => Err(ApiError::role(Role::Write, vault.role)),
-        Some(_) => Ok(()),
-        None => Err(ApiError::not_found("job")),
+    let key = caller.key_environment();
+    may_touch(
+        key,
+        EnvironmentKind::of_remote(&request.provider_environment),
+    )?;
+    let environment = tx
+        .find_environment_by_id(job.vault_id, job.environment_id)
+        .await?;
+    if let Some(environment) = &environment {
+        may_touch(key, environment.kind)?;
     }
+    if job.user_id == caller.user.id {
+        return Ok(());
+    }
+    let vault = vault.ok_or_else(|| ApiError::not_found("job"))?;
+    if vault.role < Role::Write {
+        return Err(ApiError::role(Role::Write, vault.role));
+    }
+    if let Some(environment) = &environment {
+        caller
+            .asker(vault.role)
+            .may_run(job.kind, request, environment)?;
+    }
+    Ok(())
 }

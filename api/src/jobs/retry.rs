@@ -3,28 +3,27 @@
 use axum::extract::State;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::job::{Job, JobKind};
-use keyway_shared::domain::vault::Role;
 use keyway_shared::store::Tx;
 use uuid::Uuid;
 
 use super::JobBody;
 use super::document::location;
 use super::running::document;
-use crate::auth::{roles, test_keys};
+use crate::auth::roles;
 use crate::envelope::{Accepted, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path};
 use crate::integrations::outside;
 use crate::integrations::sync::open::{Opened, accept};
-use crate::integrations::sync::{read_scopes, role, scopes};
+use crate::integrations::sync::{read_scopes, scopes};
 use crate::schema::{Conflicting, Guarded, Missing};
 use crate::state::ApiState;
 
 /// Run a job again
 ///
 /// Makes a new job of the request of one that has ended; its `retryOf` names that one. Everything that
-/// the request needed is looked at anew: the key's scopes, your role, the environment and the
-/// connection, which must be yours. A plan can be used once, so a sync that carried one out is 409
+/// the request needed is looked at anew: the key's scopes, your role, the environment with its rules, and
+/// the connection, which must be yours. A plan can be used once, so a sync that carried one out is 409
 /// `plan-stale`: preview again.
 #[utoipa::path(
     post,
@@ -74,27 +73,22 @@ async fn open(
     job: &Job,
 ) -> Result<Opened, ApiError> {
     let request = &job.request;
-    let (scopes, needed) = match job.kind {
-        JobKind::Sync => (
-            scopes(request.direction, request.allow_delete),
-            role(request.direction, request.allow_delete),
-        ),
-        JobKind::Preview | JobKind::Diff | JobKind::Status => (read_scopes(), Role::Read),
+    let scopes = match job.kind {
+        JobKind::Sync => scopes(request.direction, request.allow_delete),
+        JobKind::Preview | JobKind::Diff | JobKind::Status => read_scopes(),
         // Seen with its webhook only.
         JobKind::Webhook => return Err(ApiError::not_found("job")),
     };
     caller.require_all(&scopes)?;
     let access = tx.find_vault_by_id(caller.user.id, job.vault_id).await?;
     let access = access.ok_or_else(|| ApiError::not_found("vault"))?;
-    if access.role < needed {
-        return Err(ApiError::role(needed, access.role));
-    }
     let environment = tx
         .find_environment_by_id(job.vault_id, job.environment_id)
         .await?
         .ok_or_else(|| ApiError::not_found("environment"))?;
-    test_keys::may_touch(caller, environment.kind)?;
-    test_keys::may_sync_with(caller, &request.provider_environment)?;
+    caller
+        .asker(access.role)
+        .may_run(job.kind, request, &environment)?;
     let connection = tx
         .find_connection(caller.user.id, job.connection_id)
         .await?

@@ -4,7 +4,9 @@ mod create;
 mod delete;
 mod list;
 
+use keyway_shared::domain::access::may_touch;
 use keyway_shared::domain::connection::ProviderName;
+use keyway_shared::domain::vault::EnvironmentKind;
 use keyway_shared::store::Pause;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -46,12 +48,16 @@ impl From<Pause> for PauseBody {
 
 /// 403 unless the caller is an operator.
 fn require_operator(caller: &Caller) -> Result<(), ApiError> {
-    if caller.user.operator {
-        return Ok(());
+    if !caller.user.operator {
+        return Err(ApiError::forbidden(
+            "Only an operator may do this: keyway users promote makes one",
+        ));
     }
-    Err(ApiError::forbidden(
-        "Only an operator may do this: keyway users promote makes one",
-    ))
+    // What it holds back may be production's.
+    Ok(may_touch(
+        caller.key_environment(),
+        EnvironmentKind::Protected,
+    )?)
 }
 
 /// The routes, to be merged into the one table.

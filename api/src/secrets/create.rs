@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -65,7 +66,8 @@ pub(crate) async fn create_secret(
 
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Write).await?;
-    let environment = open_environment(&mut tx, &caller, &access, &body.environment).await?;
+    let environment =
+        open_environment(&mut tx, &caller, &access, &body.environment, Access::Write).await?;
     let vault = access.vault;
     let now = tx.now().await?;
     let outcome = tx

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use super::SecretItem;
 use crate::envelope::{ListEnvelope, Listed};
 use crate::error::ApiError;
-use crate::extract::{Caller, Page, Query, VaultPath, open_environment};
+use crate::extract::{Caller, Page, Query, VaultPath};
 use crate::schema::{Guarded, Invalid, Missing};
 use crate::state::ApiState;
 
@@ -23,7 +23,7 @@ pub(crate) struct SecretFilter {
 
 /// List secrets
 ///
-/// Without their values; last changed first.
+/// Without their values; last changed first. Every member of the vault sees which there are.
 #[utoipa::path(get, path = "/v1/vaults/{owner}/{repo}/secrets", tag = "secrets",
     params(VaultPath, SecretFilter, Page),
     responses((status = 200, body = ListEnvelope<SecretItem>), Guarded, Missing, Invalid))]
@@ -38,7 +38,10 @@ pub(crate) async fn list_secrets(
     let mut tx = state.store.begin_read().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
     let environment = match filter.environment {
-        Some(name) => Some(open_environment(&mut tx, &caller, &access, &name).await?.id),
+        Some(name) => {
+            let found = tx.find_environment(access.vault.id, &name).await?;
+            Some(found.ok_or_else(|| ApiError::not_found("environment"))?.id)
+        }
         None => None,
     };
     let (secrets, total) = tx

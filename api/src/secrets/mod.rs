@@ -13,16 +13,16 @@ pub(crate) mod version_restore;
 pub(crate) mod version_value;
 pub(crate) mod versions;
 
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::vault::{SecretInfo, VaultAccess};
 use keyway_shared::store::Tx;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::auth::test_keys;
 use crate::envelope::Timestamp;
 use crate::error::ApiError;
-use crate::extract::Caller;
+use crate::extract::{Caller, open_environment_by_id};
 
 /// A user as secrets name it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -86,18 +86,18 @@ pub(crate) struct VersionPath {
     version: Uuid,
 }
 
-/// A living secret of a vault that was opened, or 404.
+/// A living secret of a vault that was opened, or 404; 403 when its environment may not be used so.
 async fn open_secret(
     tx: &mut Tx,
     caller: &Caller,
     access: &VaultAccess,
     id: Uuid,
+    what: Access,
 ) -> Result<SecretInfo, ApiError> {
-    let vault_id = access.vault.id;
     let secret = tx
-        .find_secret(vault_id, id)
+        .find_secret(access.vault.id, id)
         .await?
         .ok_or_else(|| ApiError::not_found("secret"))?;
-    test_keys::may_touch_named(tx, caller, vault_id, &secret.environment).await?;
+    open_environment_by_id(tx, caller, access, secret.environment_id, what).await?;
     Ok(secret)
 }

@@ -1,16 +1,16 @@
 //! `DELETE /v1/vaults/{owner}/{repo}/trash/{id}`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
 use serde_json::json;
 
 use super::SecretPath;
-use crate::auth::test_keys;
 use crate::envelope::NoContent;
 use crate::error::ApiError;
-use crate::extract::{Caller, Path, VaultPath};
+use crate::extract::{Caller, Path, VaultPath, open_environment_by_id};
 use crate::schema::{Guarded, Missing};
 use crate::state::ApiState;
 
@@ -27,13 +27,24 @@ pub(crate) async fn delete_trashed_secret(
 ) -> Result<NoContent, ApiError> {
     caller.require(Scope::DeleteSecrets)?;
     let mut tx = state.store.begin().await?;
-    let vault = path.open(&mut tx, &caller, Role::Write).await?.vault;
-    test_keys::may_touch_all(&mut tx, &caller, vault.id).await?;
+    let access = path.open(&mut tx, &caller, Role::Write).await?;
+    let secret = tx
+        .find_trashed_secret(access.vault.id, id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("secret"))?;
+    let environment = secret.environment_id;
+    open_environment_by_id(&mut tx, &caller, &access, environment, Access::Write).await?;
+    let vault = access.vault;
     if !tx.purge_secret(vault.id, id).await? {
         return Err(ApiError::not_found("secret"));
     }
     let now = tx.now().await?;
-    let metadata = json!({ "secretId": id, "count": 1 });
+    let metadata = json!({
+        "secretId": id,
+        "key": secret.key,
+        "environment": secret.environment,
+        "count": 1,
+    });
     let action = Action::SecretPermanentlyDeleted;
     caller
         .note(&mut tx, &state, now, action, Some(&vault), metadata)

@@ -1,6 +1,7 @@
 //! `DELETE /v1/vaults/{owner}/{repo}/trash`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -8,10 +9,9 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::auth::test_keys;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
-use crate::extract::{Caller, VaultPath};
+use crate::extract::{Caller, VaultPath, admit_all};
 use crate::schema::{Guarded, Missing};
 use crate::state::ApiState;
 
@@ -24,7 +24,7 @@ pub(crate) struct EmptiedTrash {
 
 /// Empty the trash
 ///
-/// For good.
+/// For good, of every environment: each must be one that the caller may change.
 #[utoipa::path(delete, path = "/v1/vaults/{owner}/{repo}/trash", tag = "trash",
     params(VaultPath),
     responses((status = 200, body = Envelope<EmptiedTrash>), Guarded, Missing))]
@@ -35,8 +35,9 @@ pub(crate) async fn empty_trash(
 ) -> Result<Data<EmptiedTrash>, ApiError> {
     caller.require(Scope::DeleteSecrets)?;
     let mut tx = state.store.begin().await?;
-    let vault = path.open(&mut tx, &caller, Role::Write).await?.vault;
-    test_keys::may_touch_all(&mut tx, &caller, vault.id).await?;
+    let access = path.open(&mut tx, &caller, Role::Write).await?;
+    admit_all(&mut tx, &caller, &access, Access::Write).await?;
+    let vault = access.vault;
     let deleted = tx.purge_trash(vault.id).await?;
     if deleted > 0 {
         let now = tx.now().await?;

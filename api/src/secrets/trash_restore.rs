@@ -1,6 +1,7 @@
 //! `POST /v1/vaults/{owner}/{repo}/trash/{id}/restore`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -49,7 +50,7 @@ pub(crate) async fn restore_secret(
             StoreError::RowsAffected { .. } => ApiError::not_found("secret"),
             error => error.into(),
         })?;
-    let secret = open_secret(&mut tx, &caller, &access, id).await?;
+    let secret = open_secret(&mut tx, &caller, &access, id, Access::Write).await?;
     let vault = access.vault;
     let metadata = json!({ "key": secret.key, "environment": secret.environment });
     let action = Action::SecretRestored;

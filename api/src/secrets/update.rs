@@ -1,6 +1,7 @@
 //! `PATCH /v1/vaults/{owner}/{repo}/secrets/{id}`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -56,7 +57,7 @@ pub(crate) async fn update_secret(
 
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Write).await?;
-    let before = open_secret(&mut tx, &caller, &access, id).await?;
+    let before = open_secret(&mut tx, &caller, &access, id, Access::Write).await?;
     let vault = access.vault;
     let now = tx.now().await?;
     let by = Some(caller.user.id);

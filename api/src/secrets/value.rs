@@ -1,6 +1,7 @@
 //! `GET /v1/vaults/{owner}/{repo}/secrets/{id}/value`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -37,7 +38,7 @@ pub(crate) async fn get_secret_value(
     // It writes: no value is shown of which the log does not tell.
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
-    let secret = open_secret(&mut tx, &caller, &access, id).await?;
+    let secret = open_secret(&mut tx, &caller, &access, id, Access::Read).await?;
     let vault = access.vault;
     let value = tx
         .secret_value(vault.id, id)

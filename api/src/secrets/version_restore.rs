@@ -1,6 +1,7 @@
 //! `POST /v1/vaults/{owner}/{repo}/secrets/{id}/versions/{version}/restore`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -41,7 +42,7 @@ pub(crate) async fn restore_secret_version(
     caller.require(Scope::WriteSecrets)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Write).await?;
-    let secret = open_secret(&mut tx, &caller, &access, id).await?;
+    let secret = open_secret(&mut tx, &caller, &access, id, Access::Write).await?;
     let vault = access.vault;
     let (value, number) = tx
         .version_value(vault.id, id, version)

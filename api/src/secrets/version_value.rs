@@ -1,6 +1,7 @@
 //! `GET /v1/vaults/{owner}/{repo}/secrets/{id}/versions/{version}/value`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
@@ -36,7 +37,7 @@ pub(crate) async fn get_secret_version_value(
     caller.require(Scope::ReadSecrets)?;
     let mut tx = state.store.begin().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
-    let secret = open_secret(&mut tx, &caller, &access, id).await?;
+    let secret = open_secret(&mut tx, &caller, &access, id, Access::Read).await?;
     let vault = access.vault;
     let (value, number) = tx
         .version_value(vault.id, id, version)

@@ -1,6 +1,7 @@
 //! `GET /v1/vaults/{owner}/{repo}/secrets/{id}/versions`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::vault::Role;
 use serde::Serialize;
@@ -45,7 +46,7 @@ pub(crate) async fn list_secret_versions(
     caller.require(Scope::ReadSecrets)?;
     let mut tx = state.store.begin_read().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
-    open_secret(&mut tx, &caller, &access, id).await?;
+    open_secret(&mut tx, &caller, &access, id, Access::Read).await?;
     let versions = tx.list_versions(access.vault.id, id).await?;
     tx.commit().await?;
     Ok(Data(Versions {

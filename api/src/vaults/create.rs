@@ -1,6 +1,7 @@
 //! `POST /v1/vaults`
 
 use axum::extract::State;
+use keyway_shared::domain::access::EnvironmentRules;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::{Environment, EnvironmentKind, Role, Vault};
@@ -80,6 +81,7 @@ pub(crate) async fn create_vault(
             vault_id: vault.id,
             name: name.to_owned(),
             kind: EnvironmentKind::from_name(name),
+            rules: EnvironmentRules::default(),
             display_order,
             revision: 0,
             created_at: now,

@@ -12,6 +12,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{WebhookWithSecret, check_events, check_url};
+use crate::auth::test_keys;
 use crate::envelope::{Envelope, ShownOnce};
 use crate::error::ApiError;
 use crate::extract::{Caller, Strict, VaultPath};
@@ -55,6 +56,7 @@ pub(crate) async fn create_webhook(
 
     let mut tx = state.store.begin().await?;
     let vault = path.open(&mut tx, &caller, Role::Admin).await?.vault;
+    test_keys::may_touch_all(&mut tx, &caller, vault.id).await?;
     if tx.list_webhooks(vault.id).await?.len() >= MAX_PER_VAULT {
         let message = format!("A vault has at most {MAX_PER_VAULT} webhooks");
         return Err(ApiError::conflict(message));

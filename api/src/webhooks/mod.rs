@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::auth::test_keys;
 use crate::envelope::Timestamp;
 use crate::error::ApiError;
 use crate::extract::{Caller, VaultPath};
@@ -168,6 +169,7 @@ async fn open(
     id: Uuid,
 ) -> Result<(VaultAccess, Webhook), ApiError> {
     let access = vault.open(tx, caller, Role::Admin).await?;
+    test_keys::may_touch_all(tx, caller, access.vault.id).await?;
     let webhook = tx
         .find_webhook(access.vault.id, id)
         .await?

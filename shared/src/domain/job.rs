@@ -160,6 +160,8 @@ pub struct Job {
     pub request: SyncRequest,
     /// The finished job that it runs again.
     pub retry_of: Option<Uuid>,
+    /// The API key that it was asked for with, if it was one; of a run of a link, the link's.
+    pub api_key_id: Option<Uuid>,
     /// Not before this time.
     pub due_at: DateTime<Utc>,
     /// Why it waits.
@@ -217,6 +219,8 @@ pub struct NewJob {
     pub request: SyncRequest,
     /// The finished job that it runs again.
     pub retry_of: Option<Uuid>,
+    /// The API key that it is asked for with, if it is one.
+    pub api_key_id: Option<Uuid>,
     /// When it is accepted.
     pub created_at: DateTime<Utc>,
     /// When it fails if it has not ended.

@@ -54,6 +54,8 @@ pub struct Link {
     pub upkeep: Upkeep,
     /// Whether another vault may write to the same destination.
     pub shared: bool,
+    /// The API key that it was last saved or changed with, if it was one.
+    pub api_key_id: Option<Uuid>,
     /// Last successful sync of this pair.
     pub last_synced_at: Option<DateTime<Utc>>,
     /// When it was saved.

@@ -1,5 +1,6 @@
 //! Plain data and the rules that need no IO.
 
+pub mod access;
 pub mod account;
 pub mod activity;
 pub mod auto_sync;

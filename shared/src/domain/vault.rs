@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::access::EnvironmentRules;
 use super::words;
 use crate::secret::Secret;
 
@@ -98,6 +99,8 @@ pub struct Environment {
     pub name: String,
     /// How carefully it is treated.
     pub kind: EnvironmentKind,
+    /// Who may use it.
+    pub rules: EnvironmentRules,
     /// Position in lists.
     pub display_order: i64,
     /// Raised by every change of its secrets, in the same transaction.

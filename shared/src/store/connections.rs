@@ -4,11 +4,10 @@ use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::tx::{changed, current_member, on, one_row, open_text, word};
+use super::tx::{changed, on, one_row, open_text, word};
 use super::{StoreError, Tx};
 use crate::crypto::Aad;
 use crate::domain::connection::{Connection, ConnectionStatus, Credential};
-use crate::domain::vault::Role;
 use crate::secret::Secret;
 
 macro_rules! columns {
@@ -152,34 +151,6 @@ impl Tx {
             installation_id: connection.installation_id.clone(),
         };
         Ok(Some((connection, credential)))
-    }
-
-    /// What a job may do now: its user's role in the vault, and the connection with what calls are made
-    /// with. `None` for what is gone; without the environment there is no role. For the engine.
-    pub async fn job_authority(
-        &mut self,
-        user_id: Uuid,
-        vault_id: Uuid,
-        environment_id: Uuid,
-        connection_id: Uuid,
-    ) -> Result<(Option<Role>, Option<(Connection, Credential)>), StoreError> {
-        let at = self.members_at();
-        let role: Option<String> = on!(self, |conn| sqlx::query_scalar(concat!(
-            "SELECT m.role FROM vault_members m
-                     JOIN environments e ON e.vault_id = m.vault_id AND e.id = $3
-                 WHERE m.user_id = $1 AND m.vault_id = $2 AND ",
-            current_member!("$4")
-        ))
-        .bind(user_id)
-        .bind(vault_id)
-        .bind(environment_id)
-        .bind(at)
-        .fetch_optional(conn))?;
-        let role = role
-            .map(|role| word(&role, "vault_members", "role", vault_id))
-            .transpose()?;
-        let connection = self.connection_credential(user_id, connection_id).await?;
-        Ok((role, connection))
     }
 
     /// Removes one of a user's connections with its links; false when there is none.

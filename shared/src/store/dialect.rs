@@ -59,13 +59,13 @@ pub(super) const POSTGRES: Dialect = Dialect {
         "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
              environment_id, connection_id, project_key, link_id, request, due_at, ring_at, rings,
              cancel_requested, progress_done, progress_total, provider_calls, rate_limited_ms,
-             created_at, deadline_at)
+             created_at, deadline_at, api_key_id)
          SELECT r.id, r.kind, 'background', 'queued', 0, 0, 0, r.user_id, r.vault_id,
              r.environment_id, r.connection_id, r.project_key, r.link_id, r.request, $2, $4, 0,
-             FALSE, 0, 0, 0, 0, $2, $3
+             FALSE, 0, 0, 0, 0, $2, $3, r.api_key_id
          FROM jsonb_to_recordset($1) AS r (id uuid, kind text, user_id uuid, vault_id uuid,
              environment_id uuid, connection_id uuid, project_key text, link_id uuid,
-             request jsonb)",
+             request jsonb, api_key_id uuid)",
     move_links_on: "UPDATE links SET next_run_at = r.next_run_at, not_before = r.not_before,
              run_by = r.run_by
          FROM jsonb_to_recordset($1) AS r (id uuid, next_run_at timestamptz,
@@ -103,12 +103,12 @@ pub(super) const SQLITE: Dialect = Dialect {
         "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
              environment_id, connection_id, project_key, link_id, request, due_at, ring_at, rings,
              cancel_requested, progress_done, progress_total, provider_calls, rate_limited_ms,
-             created_at, deadline_at)
+             created_at, deadline_at, api_key_id)
          SELECT unhex(r.value ->> 'id'), r.value ->> 'kind', 'background', 'queued', 0, 0, 0,
              unhex(r.value ->> 'user_id'), unhex(r.value ->> 'vault_id'),
              unhex(r.value ->> 'environment_id'), unhex(r.value ->> 'connection_id'),
              r.value ->> 'project_key', unhex(r.value ->> 'link_id'), r.value -> 'request', $2, $4,
-             0, FALSE, 0, 0, 0, 0, $2, $3
+             0, FALSE, 0, 0, 0, 0, $2, $3, unhex(r.value ->> 'api_key_id')
          FROM json_each($1) AS r",
     move_links_on: "UPDATE links SET next_run_at = r.value ->> 'next_run_at',
              not_before = r.value ->> 'not_before', run_by = r.value ->> 'run_by'

@@ -6,14 +6,26 @@ use uuid::Uuid;
 
 use super::tx::{changed, on, one_row, word};
 use super::{StoreError, Tx};
+use crate::domain::access::EnvironmentRules;
 use crate::domain::vault::{Environment, EnvironmentKind};
 
+/// The columns of an environment, from `e`.
+macro_rules! columns {
+    () => {
+        "e.id, e.vault_id, e.name, e.kind, e.read_role, e.write_role, e.display_order, e.revision,
+         e.created_at"
+    };
+}
+pub(super) use columns;
+
 #[derive(sqlx::FromRow)]
-struct EnvironmentRow {
+pub(super) struct EnvironmentRow {
     id: Uuid,
     vault_id: Uuid,
     name: String,
     kind: String,
+    read_role: String,
+    write_role: String,
     display_order: i64,
     revision: i64,
     created_at: DateTime<Utc>,
@@ -25,6 +37,10 @@ impl TryFrom<EnvironmentRow> for Environment {
     fn try_from(row: EnvironmentRow) -> Result<Self, StoreError> {
         Ok(Self {
             kind: word(&row.kind, "environments", "kind", row.id)?,
+            rules: EnvironmentRules {
+                read: word(&row.read_role, "environments", "read_role", row.id)?,
+                write: word(&row.write_role, "environments", "write_role", row.id)?,
+            },
             id: row.id,
             vault_id: row.vault_id,
             name: row.name,
@@ -53,15 +69,16 @@ impl Tx {
             return Ok(Vec::new());
         }
         let rows: Vec<EnvironmentRow> = on!(self, |conn| async {
-            let mut query = QueryBuilder::new(
-                "SELECT id, vault_id, name, kind, display_order, revision, created_at
-                 FROM environments WHERE vault_id IN (",
-            );
+            let mut query = QueryBuilder::new(concat!(
+                "SELECT ",
+                columns!(),
+                " FROM environments e WHERE e.vault_id IN ("
+            ));
             let mut list = query.separated(", ");
             for id in vaults {
                 list.push_bind(*id);
             }
-            query.push(") ORDER BY display_order, name");
+            query.push(") ORDER BY e.display_order, e.name");
             query.build_query_as().fetch_all(conn).await
         })?;
         rows.into_iter().map(Environment::try_from).collect()
@@ -73,10 +90,11 @@ impl Tx {
         vault_id: Uuid,
         name: &str,
     ) -> Result<Option<Environment>, StoreError> {
-        let row: Option<EnvironmentRow> = on!(self, |conn| sqlx::query_as(
-            "SELECT id, vault_id, name, kind, display_order, revision, created_at
-             FROM environments WHERE vault_id = $1 AND name = $2"
-        )
+        let row: Option<EnvironmentRow> = on!(self, |conn| sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM environments e WHERE e.vault_id = $1 AND e.name = $2"
+        ))
         .bind(vault_id)
         .bind(name)
         .fetch_optional(conn))?;
@@ -89,10 +107,11 @@ impl Tx {
         vault_id: Uuid,
         id: Uuid,
     ) -> Result<Option<Environment>, StoreError> {
-        let row: Option<EnvironmentRow> = on!(self, |conn| sqlx::query_as(
-            "SELECT id, vault_id, name, kind, display_order, revision, created_at
-             FROM environments WHERE vault_id = $1 AND id = $2"
-        )
+        let row: Option<EnvironmentRow> = on!(self, |conn| sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM environments e WHERE e.vault_id = $1 AND e.id = $2"
+        ))
         .bind(vault_id)
         .bind(id)
         .fetch_optional(conn))?;
@@ -107,8 +126,9 @@ impl Tx {
     ) -> Result<(), StoreError> {
         changed!(self, |conn| sqlx::query(
             "INSERT INTO environments
-                 (id, vault_id, name, kind, display_order, revision, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)"
+                 (id, vault_id, name, kind, display_order, revision, created_at, read_role,
+                  write_role)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         )
         .bind(environment.id)
         .bind(environment.vault_id)
@@ -117,6 +137,8 @@ impl Tx {
         .bind(environment.display_order)
         .bind(environment.revision)
         .bind(environment.created_at)
+        .bind(environment.rules.read.as_str())
+        .bind(environment.rules.write.as_str())
         .execute(conn))?;
         Ok(())
     }
@@ -151,6 +173,25 @@ impl Tx {
         .bind(vault_id)
         .bind(id)
         .bind(kind.as_str())
+        .execute(conn))?;
+        one_row(rows, "environments", id)
+    }
+
+    /// Changes who may use an environment.
+    pub async fn set_environment_rules(
+        &mut self,
+        vault_id: Uuid,
+        id: Uuid,
+        rules: EnvironmentRules,
+    ) -> Result<(), StoreError> {
+        let rows = changed!(self, |conn| sqlx::query(
+            "UPDATE environments SET read_role = $3, write_role = $4
+             WHERE vault_id = $1 AND id = $2"
+        )
+        .bind(vault_id)
+        .bind(id)
+        .bind(rules.read.as_str())
+        .bind(rules.write.as_str())
         .execute(conn))?;
         one_row(rows, "environments", id)
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::tx::{changed, inconsistent, on};
 use super::{StoreError, Tx};
+use crate::domain::access::Access;
 use crate::domain::account::Scope;
 use crate::domain::vault::Role;
 
@@ -46,6 +47,9 @@ pub struct Authority {
     pub scopes: Vec<Scope>,
     /// The least roles in vaults.
     pub vaults: Vec<(Uuid, Role)>,
+    /// Environments of vaults, and what was done with each.
+    #[serde(default)]
+    pub environments: Vec<(Uuid, Uuid, Access)>,
 }
 
 /// An answer that is kept.

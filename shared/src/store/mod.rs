@@ -9,6 +9,7 @@
 
 pub mod activity;
 pub mod api_keys;
+pub mod authority;
 pub mod connections;
 pub mod destinations;
 mod dialect;
@@ -42,6 +43,7 @@ mod write_ahead_log;
 /// number of parameters that either database takes.
 const CHUNK: usize = 500;
 
+pub use authority::{JobAuthority, JobOwner};
 pub use destinations::{DestinationNews, KnownDestination};
 pub use error::{Constraint, StoreError};
 pub use idempotency::{Authority, KeptAnswer, Keyed, KeyedRequest};

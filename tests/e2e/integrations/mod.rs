@@ -1,5 +1,6 @@
 //! Providers, connections, links, syncs and jobs.
 
+mod authority;
 mod auto_syncs;
 mod cancels;
 mod connections;
@@ -8,6 +9,7 @@ mod github;
 mod idempotency;
 mod jobs;
 mod joins;
+mod keys;
 mod leaks;
 mod limits;
 mod links;

@@ -16,7 +16,7 @@ on_both_profiles!(
 const VAULT: &str = "/v1/vaults/acme/my-app";
 
 /// A key of ada's that may do all, but is for tests.
-async fn test_key(world: &World) -> keyway_tests::client::Client {
+pub(super) async fn test_key(world: &World) -> keyway_tests::client::Client {
     let all: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
     let body = json!({ "name": "tests", "environment": "test", "scopes": all });
     let key = world.me.post("/v1/api-keys", body).await.data(200);

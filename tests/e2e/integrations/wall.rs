@@ -173,6 +173,7 @@ impl Tenant {
             "create_vault" => Some(json!({ "repoFullName": "eve/own" })),
             "create_environment" => Some(json!({ "name": "qa" })),
             "rename_environment" => Some(json!({ "newName": "qa" })),
+            "set_environment_rules" => Some(json!({ "write": "admin" })),
             "set_environment_type" => Some(json!({ "type": "development" })),
             "add_member" => Some(json!({ "username": "eve", "role": "admin" })),
             "create_secret" => Some(json!({ "key": "A", "value": "1", "environment": "staging" })),

@@ -1,5 +1,6 @@
 //! What the jobs do. Each run looks at both sides anew: what an earlier run saw is not the state.
 
+mod authority;
 mod deliver;
 mod finished;
 mod journal;

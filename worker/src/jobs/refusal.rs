@@ -1,5 +1,6 @@
 //! Why a job cannot be done, as its end.
 
+use keyway_shared::domain::access::Denied;
 use keyway_shared::domain::job::ErrorCode;
 use keyway_shared::sync::planner::Refusal;
 
@@ -51,4 +52,20 @@ pub(super) fn plan_stale(keys: &[String]) -> Failure {
 /// The right to do it, or what it needs, is not there any more.
 pub(super) fn gone(message: &str) -> Failure {
     Failure::Ended(ErrorCode::AuthorityGone, message.to_owned())
+}
+
+/// The right to do it is not there, or not any more. The same reasons as a request is refused for, in
+/// words for whoever reads of the job later.
+pub(super) fn denied(why: &Denied) -> Failure {
+    match why {
+        Denied::Role { .. } => gone(
+            "The one who asked may no longer do this in the vault, or its environment is gone.",
+        ),
+        Denied::TestKey => gone(
+            "It was asked for with a test key, and a test key cannot touch a production environment.",
+        ),
+        Denied::Escalation { from, to, .. } => gone(&format!(
+            "Only an admin of the vault may sync from {from} to {to}, which is more protected."
+        )),
+    }
 }

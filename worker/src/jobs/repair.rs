@@ -1,10 +1,7 @@
 //! Closing what an earlier run left half done, before anything else is written to the project.
 
-use keyway_shared::domain::connection::{Connection, Credential};
-use keyway_shared::domain::vault::Role;
 use keyway_shared::providers::{Provider, ProviderError, Session};
-use keyway_shared::secret::Secret;
-use keyway_shared::store::{DestinationNews, Renewal, SplitRecord, StoreError};
+use keyway_shared::store::{DestinationNews, Renewal, SplitRecord};
 
 use super::Run;
 use crate::engine::Failure;
@@ -73,34 +70,5 @@ impl Run<'_> {
             tx.commit().await?;
         }
         Ok(())
-    }
-
-    /// The credential and the value of whoever began a split, if they may still use them.
-    async fn authority_of(
-        &self,
-        record: &SplitRecord,
-    ) -> Result<Option<(Connection, Credential, Option<Secret>)>, StoreError> {
-        let mut tx = self.engine.store().begin_read().await?;
-        let access = tx.find_vault_by_id(record.user_id, record.vault_id).await?;
-        let connection = tx
-            .connection_credential(record.user_id, record.connection_id)
-            .await?;
-        let environment = tx
-            .find_environment_by_id(record.vault_id, record.environment_id)
-            .await?;
-        let authority = match (access, connection, environment) {
-            (Some(access), Some((connection, credential)), Some(_))
-                if access.role >= Role::Read =>
-            {
-                let mut snapshot = tx
-                    .read_environment(record.vault_id, record.environment_id)
-                    .await?;
-                let value = snapshot.values.remove(&record.split.key);
-                Some((connection, credential, value))
-            }
-            _ => None,
-        };
-        tx.commit().await?;
-        Ok(authority)
     }
 }

@@ -3,17 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::{StreamExt, TryStreamExt};
-use keyway_shared::domain::connection::{Connection, ConnectionStatus, Credential};
 use keyway_shared::domain::job::{ErrorCode, JobKind, project_key};
-use keyway_shared::domain::vault::{Role, VaultSnapshot};
-use keyway_shared::github::RoleError;
+use keyway_shared::domain::vault::VaultSnapshot;
 use keyway_shared::providers::{Provider, ProviderError, Session};
 use keyway_shared::secret::Secret;
-use keyway_shared::store::Tx;
 use keyway_shared::sync::filter::KeyFilter;
 use keyway_shared::sync::options::Direction;
 use keyway_shared::sync::plan::Plan;
@@ -21,14 +17,13 @@ use keyway_shared::sync::planner::{Decision, Inputs, Rules, plan, unverified};
 use keyway_shared::sync::remote::{Destination, Fingerprint, RemoteValue, RemoteView};
 use keyway_shared::sync::saved::{Remainder, SavedPlan, remainder, save, stale};
 use keyway_shared::sync::warnings::Warning;
-use uuid::Uuid;
 
 use super::Run;
+use super::authority::{Granted, Standing};
 use super::learnt::Place;
 use super::memory::Memory;
-use super::refusal::{gone, plan_stale};
+use super::refusal::{denied, gone, plan_stale};
 use crate::engine::Failure;
-use crate::engine::guard::Stop;
 
 /// How long a reader waits for jobs that write to its project: less than its caller waits for it.
 const READER_PATIENCE: TimeDelta = TimeDelta::seconds(15);
@@ -74,7 +69,11 @@ impl Run<'_> {
         self.ask_for_role(self.job.user_id, self.job.vault_id)
             .await?;
         let mut tx = self.engine.store().begin_read().await?;
-        let (connection, credential) = self.authorise(&mut tx).await?;
+        let Granted {
+            standing,
+            connection,
+            credential,
+        } = self.authorise(&mut tx).await?;
         self.learn(|learnt| learnt.provider = Some(connection.provider));
         let provider = self
             .engine
@@ -89,7 +88,8 @@ impl Run<'_> {
         };
         tx.commit().await?;
         let session = self.session(&*provider, &connection, credential);
-        match self.look(&provider, &session, memory, values).await {
+        let looked = self.look(&provider, &session, &standing, memory, values);
+        match looked.await {
             Ok(scene) => Ok(scene),
             Err(failure) => Err(self.judge(&*provider, &session, failure).await),
         }
@@ -117,61 +117,6 @@ impl Run<'_> {
         failure
     }
 
-    /// In GitHub mode: sees to it that a user's role is what GitHub says. Nobody is here to send a
-    /// token: the one of the user's last sign-in is asked with.
-    pub(super) async fn ask_for_role(&self, user: Uuid, vault: Uuid) -> Result<(), Failure> {
-        let Some(roles) = &self.engine.context.roles else {
-            return Ok(());
-        };
-        roles.of_vault(user, None, vault).await.map_err(|error| match error {
-            RoleError::SignInAgain | RoleError::BadToken => gone(
-                "GitHub has to be asked whether the one who asked may still do this, and takes no \
-                 token of theirs. They have to sign in through GitHub again.",
-            ),
-            RoleError::NotNow { retry_after } => {
-                Failure::Unasked(Duration::from_secs(retry_after))
-            }
-            RoleError::Store(error) => Failure::Store(error),
-        })
-    }
-
-    /// Whoever asked must still be allowed to, at every start.
-    async fn authorise(&self, tx: &mut Tx) -> Result<(Connection, Credential), Failure> {
-        let job = self.job;
-        let (role, connection) = tx
-            .job_authority(
-                job.user_id,
-                job.vault_id,
-                job.environment_id,
-                job.connection_id,
-            )
-            .await?;
-        let writes_vault = job.kind == JobKind::Sync && job.request.direction == Direction::Pull;
-        let deletes = job.kind == JobKind::Sync && job.request.allow_delete;
-        let needed = if writes_vault || deletes {
-            Role::Write
-        } else {
-            Role::Read
-        };
-        if role.is_none_or(|role| role < needed) {
-            return Err(gone(
-                "The one who asked may no longer do this in the vault, or its environment is gone.",
-            ));
-        }
-        let (connection, credential) = connection.ok_or_else(|| gone("The connection is gone."))?;
-        if connection.status == ConnectionStatus::NeedsReconnect {
-            return Err(Failure::Provider(ProviderError::Unauthorized));
-        }
-        if let Some(id) = job.request.link_id.filter(|_| self.is_automatic()) {
-            // Its owner may have forbidden since what the job was accepted for.
-            let link = tx.find_link(job.vault_id, id).await?;
-            if !link.is_some_and(|link| link.agrees(&job.request)) {
-                return Err(Failure::Stopped(Stop::Cancelled));
-            }
-        }
-        Ok((connection, credential))
-    }
-
     /// The destination, when it is known without a call and, where the job writes, the project is
     /// already this job's.
     fn known_place(&self, provider: &dyn Provider) -> Option<(Destination, Place)> {
@@ -192,13 +137,14 @@ impl Run<'_> {
         &self,
         provider: &Arc<dyn Provider>,
         session: &Session,
+        standing: &Standing,
         memory: Option<Memory>,
         values: bool,
     ) -> Result<Scene, Failure> {
         let mut memory = if let Some(memory) = memory {
             memory
         } else {
-            let (destination, place) = self.resolve(&**provider, session).await?;
+            let (destination, place) = self.resolve(&**provider, session, standing).await?;
             self.recall_alone(destination, place).await?
         };
         let is_writer = self.job.kind == JobKind::Sync;
@@ -274,6 +220,7 @@ impl Run<'_> {
         &self,
         provider: &dyn Provider,
         session: &Session,
+        standing: &Standing,
     ) -> Result<(Destination, Place), Failure> {
         let request = &self.job.request;
         let project_id = if provider.is_canonical_project(&request.project_id) {
@@ -302,6 +249,12 @@ impl Run<'_> {
                 request.git_branch.as_deref(),
             )
             .await?;
+        if destination.custom && destination.scope == request.provider_environment {
+            let Standing { asker, environment } = standing;
+            asker
+                .may_run_unnamed(self.job.kind, request, environment)
+                .map_err(|why| denied(&why))?;
+        }
         let place = place(provider, &destination);
         Ok((destination, place))
     }

@@ -5,6 +5,7 @@ use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use uuid::Uuid;
 
+use crate::auth::test_keys;
 use crate::envelope::NoContent;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path};
@@ -15,7 +16,7 @@ use crate::state::ApiState;
 ///
 /// Forgets the credential, removes the links that use it, and cancels its jobs: those that wait end
 /// now, one that runs stops before its next call. What was synced stays at the provider. Needs
-/// `write:secrets`.
+/// `write:secrets`; a test key ends none that production uses.
 #[utoipa::path(
     delete,
     path = "/v1/integrations/connections/{id}",
@@ -35,6 +36,7 @@ pub(crate) async fn delete_connection(
         .find_connection(caller.user.id, id)
         .await?
         .ok_or_else(|| ApiError::not_found("connection"))?;
+    test_keys::may_change_connection(&mut tx, &caller, id).await?;
     let now = tx.now().await?;
     let cancelled = tx.cancel_connection_jobs(id, now).await?;
     if !tx.delete_connection(caller.user.id, id).await? {

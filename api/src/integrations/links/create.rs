@@ -4,13 +4,13 @@ use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::auto_sync::AutoSync as AutoRule;
-use keyway_shared::domain::job::project_key;
+use keyway_shared::domain::job::{JobKind, project_key};
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::upkeep::Upkeep;
 use keyway_shared::domain::vault::Role;
 use keyway_shared::providers::{Project, Provider, ProviderError};
 use keyway_shared::store::{Constraint, StoreError, Tx};
-use keyway_shared::sync::options::{DeleteScope, Direction};
+use keyway_shared::sync::options::{DeleteScope, Direction, SyncRequest};
 use keyway_shared::sync::remote::Destination;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -96,7 +96,8 @@ pub(crate) struct Linked {
 /// Saves that a vault's environment belongs to a destination, after asking the provider for the
 /// project and its environment. The same pair again changes its link. A destination that another
 /// vault is linked with is refused unless `shared` is true. Unknown fields are refused. Needs
-/// `write:secrets` and the role `write`; `allowDelete` also needs `delete:secrets`.
+/// `write:secrets`, the role `write`, and the right to what its runs do; `allowDelete` also needs
+/// `delete:secrets`.
 #[utoipa::path(
     post,
     path = "/v1/integrations/vaults/{owner}/{repo}/sync/link",
@@ -133,8 +134,15 @@ pub(crate) async fn create_link(
         None => AutoRule::Off,
     };
 
+    let direction = fields.direction.unwrap_or(Direction::Push);
+    let runs = |selection: &Selection| SyncRequest {
+        allow_delete: fields.allow_delete,
+        ..selection.request(direction)
+    };
+    let (kind, request) = (JobKind::Sync, runs(&selection));
     let mut tx = state.store.begin_read().await?;
-    open(&mut tx, &state, &caller, &path, Role::Write, &selection).await?;
+    let opened = open(&mut tx, &state, &caller, &path, &selection, kind, &request).await?;
+    opened.require(Role::Write)?;
     tx.commit().await?;
     let line = Line::open(&state, caller.user.id, selection.connection_id).await?;
     let (project, destination) = match resolve(&line, &mut selection).await {
@@ -142,9 +150,11 @@ pub(crate) async fn create_link(
         Err(error) => return Err(line.failed(&state, error).await),
     };
 
-    // The rights may have changed while the provider was asked.
+    // The rights may have changed while the provider was asked, which also told the environment's name.
+    let request = runs(&selection);
     let mut tx = state.store.begin().await?;
-    let opened = open(&mut tx, &state, &caller, &path, Role::Write, &selection).await?;
+    let opened = open(&mut tx, &state, &caller, &path, &selection, kind, &request).await?;
+    opened.require(Role::Write)?;
     let now = tx.now().await?;
     let link = Link {
         id: state.ambient.new_id(),
@@ -159,7 +169,7 @@ pub(crate) async fn create_link(
         provider_environment: selection.provider_environment,
         scope: destination.scope,
         git_branch: selection.git_branch,
-        direction: fields.direction.unwrap_or(Direction::Push),
+        direction,
         allow_delete: fields.allow_delete,
         delete_scope: fields.delete_scope.unwrap_or(DeleteScope::Managed),
         include: fields.include,
@@ -168,6 +178,7 @@ pub(crate) async fn create_link(
         auto_sync,
         upkeep: Upkeep::default(),
         shared: fields.shared,
+        api_key_id: caller.credential.api_key_id(),
         last_synced_at: None,
         created_at: now,
         updated_at: now,

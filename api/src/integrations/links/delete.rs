@@ -5,8 +5,7 @@ use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
 
-use super::LinkPath;
-use crate::auth::test_keys;
+use super::{LinkPath, may_run};
 use crate::envelope::NoContent;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
@@ -15,7 +14,8 @@ use crate::state::ApiState;
 
 /// Delete a link
 ///
-/// What was synced stays on both sides; automatic runs that have not ended are cancelled. Needs `write:secrets` and the role `write`.
+/// What was synced stays on both sides; automatic runs that have not ended are cancelled. Needs
+/// `write:secrets`, the role `write`, and the right to what its runs do.
 #[utoipa::path(
     delete,
     path = "/v1/integrations/vaults/{owner}/{repo}/sync/links/{id}",
@@ -37,8 +37,8 @@ pub(crate) async fn delete_link(
         .find_link(access.vault.id, path.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
-    test_keys::may_touch_named(&mut tx, &caller, access.vault.id, &link.keyway_environment).await?;
-    test_keys::may_sync_with(&caller, &link.provider_environment)?;
+    // Whoever may not do what it does does not end it either.
+    may_run(&mut tx, &caller, &access, &link).await?;
     let now = tx.now().await?;
     tx.cancel_link_jobs(link.id, now).await?;
     if !tx.delete_link(access.vault.id, path.id).await? {

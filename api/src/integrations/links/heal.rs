@@ -10,8 +10,8 @@ use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
 use crate::integrations::sync::open::{accept, open};
 use crate::integrations::sync::report::SyncReportBody;
+use crate::integrations::sync::scopes;
 use crate::integrations::sync::selection::Selection;
-use crate::integrations::sync::{role, scopes};
 use crate::jobs::{Patience, RunningSync, SyncAnswer};
 use crate::schema::{Conflicting, Guarded, Missing};
 use crate::state::ApiState;
@@ -69,8 +69,8 @@ pub(crate) async fn heal_link(
         provider_environment: link.provider_environment,
         git_branch: link.git_branch,
     };
-    let needed = role(link.direction, link.allow_delete);
-    let opened = open(&mut tx, &state, &caller, &vault, needed, &selection).await?;
-    let pending = accept(tx, &state, &caller, opened, JobKind::Sync, request, None).await?;
+    let kind = JobKind::Sync;
+    let opened = open(&mut tx, &state, &caller, &vault, &selection, kind, &request).await?;
+    let pending = accept(tx, &state, &caller, opened, kind, request, None).await?;
     SyncAnswer::to(&pending, &state, &caller, patience).await
 }

@@ -10,9 +10,11 @@ pub(super) mod update;
 
 use auto_sync::AutoSync;
 use keyway_shared::domain::auto_sync as auto_rule;
-use keyway_shared::domain::job::{ErrorCode, JobState};
+use keyway_shared::domain::job::{ErrorCode, JobKind, JobState};
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::upkeep::LastRun;
+use keyway_shared::domain::vault::VaultAccess;
+use keyway_shared::store::Tx;
 use keyway_shared::sync::options::Direction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -20,6 +22,7 @@ use uuid::Uuid;
 
 use crate::envelope::Timestamp;
 use crate::error::ApiError;
+use crate::extract::Caller;
 use crate::integrations::sync::fields::check_filter;
 
 /// A link.
@@ -165,6 +168,21 @@ pub(crate) struct OneLink {
 #[derive(Debug, Deserialize)]
 pub(crate) struct LinkPath {
     id: Uuid,
+}
+
+/// 403 unless the caller may do what runs of the link do.
+async fn may_run(
+    tx: &mut Tx,
+    caller: &Caller,
+    access: &VaultAccess,
+    link: &Link,
+) -> Result<(), ApiError> {
+    let environment = tx
+        .find_environment_by_id(access.vault.id, link.environment_id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("environment"))?;
+    let asker = caller.asker(access.role);
+    Ok(asker.may_run(JobKind::Sync, &link.request(), &environment)?)
 }
 
 /// 422 naming what no run of the link could do.

@@ -10,8 +10,7 @@ use utoipa::ToSchema;
 
 use super::auto_sync::AutoSync;
 use super::create::{conflict, key_of, lost};
-use super::{LinkPath, OneLink, check_rules};
-use crate::auth::test_keys;
+use super::{LinkPath, OneLink, check_rules, may_run};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Change, Path, Strict, VaultPath};
@@ -55,8 +54,9 @@ pub(crate) struct LinkChange {
 /// Change a link
 ///
 /// Changes what automatic runs do, when, and whether they pause; the destination stays. Only the owner
-/// of the link's connection may. Runs that have not ended are cancelled. Unknown fields are refused. Needs `write:secrets` and the role `write`; `allowDelete` also
-/// needs `delete:secrets`.
+/// of the link's connection may. Runs that have not ended are cancelled. Unknown fields are refused. Needs
+/// `write:secrets`, the role `write`, and the right to what its runs did and do; `allowDelete` also needs
+/// `delete:secrets`.
 #[utoipa::path(
     patch,
     path = "/v1/integrations/vaults/{owner}/{repo}/sync/links/{id}",
@@ -86,8 +86,7 @@ pub(crate) async fn update_link(
         .find_link(access.vault.id, path.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
-    test_keys::may_touch_named(&mut tx, &caller, access.vault.id, &link.keyway_environment).await?;
-    test_keys::may_sync_with(&caller, &link.provider_environment)?;
+    may_run(&mut tx, &caller, &access, &link).await?;
     if tx
         .find_connection(caller.user.id, link.connection_id)
         .await?
@@ -112,6 +111,8 @@ pub(crate) async fn update_link(
         link.upkeep.request_pause(paused, now);
     }
     check_rules(&link)?;
+    may_run(&mut tx, &caller, &access, &link).await?;
+    link.api_key_id = caller.credential.api_key_id();
     let provider = outside::provider(&state, link.provider)?;
     let key = key_of(&*provider, &link.project_id);
     if link.shared && change.shared == Some(false) {
@@ -144,8 +145,6 @@ pub(crate) async fn update_link(
         .find_link(access.vault.id, link.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
-    test_keys::may_touch_named(&mut tx, &caller, access.vault.id, &link.keyway_environment).await?;
-    test_keys::may_sync_with(&caller, &link.provider_environment)?;
     let next = if resumes {
         tx.next_in_project(&key, now).await?
     } else {

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::ticket::new_ticket;
 use super::{AWAY, callback_url, set_cookie};
 use crate::auth::cookies::is_from_own_page;
+use crate::auth::test_keys;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, Query};
 use crate::integrations::outside;
@@ -84,6 +85,7 @@ pub(crate) async fn authorize_provider(
         _ => Caller::from_request_parts(&mut parts, &state).await?,
     };
     caller.require(Scope::WriteSecrets)?;
+    test_keys::may_connect(&state, &caller, name).await?;
     if fields.token.is_some() && state.options.token_in_query {
         let ticket = new_ticket(&state, caller.user.id, name).await?;
         let (ticket, redirect_uri) = (ticket.0.expose(), fields.redirect_uri.as_deref());

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::auth::test_keys;
 use crate::envelope::{Envelope, ShownOnce, Timestamp};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path};
@@ -51,6 +52,7 @@ pub(crate) async fn create_authorize_ticket(
 ) -> Result<ShownOnce<AuthorizeTicket>, ApiError> {
     caller.require(Scope::WriteSecrets)?;
     let name = outside::provider_name(&provider)?;
+    test_keys::may_connect(&state, &caller, name).await?;
     let (ticket, expires_at) = new_ticket(&state, caller.user.id, name).await?;
     let base = state.options.public_url.trim_end_matches('/');
     let ticket = ticket.expose().to_owned();

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::job::JobKind;
-use keyway_shared::domain::vault::Role;
 use keyway_shared::sync::options::{Direction, SyncRequest};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -90,11 +89,12 @@ pub(crate) async fn diff_sync(
     let selection = Selection::from(fields);
     selection.check()?;
     let mut tx = state.store.begin().await?;
-    let opened = open(&mut tx, &state, &caller, &path, Role::Read, &selection).await?;
     let request = SyncRequest {
         verify,
         ..selection.request(Direction::Push)
     };
-    let pending = accept(tx, &state, &caller, opened, JobKind::Diff, request, None).await?;
+    let kind = JobKind::Diff;
+    let opened = open(&mut tx, &state, &caller, &path, &selection, kind, &request).await?;
+    let pending = accept(tx, &state, &caller, opened, kind, request, None).await?;
     ReadAnswer::to(&pending, &state, &caller, patience).await
 }

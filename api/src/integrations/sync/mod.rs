@@ -10,7 +10,6 @@ pub(super) mod selection;
 pub(super) mod status;
 
 use keyway_shared::domain::account::Scope;
-use keyway_shared::domain::vault::Role;
 use keyway_shared::sync::options::Direction;
 
 /// The scopes that writing in this direction needs.
@@ -28,12 +27,4 @@ pub(crate) fn scopes(direction: Direction, allow_delete: bool) -> Vec<Scope> {
 /// The scopes that looking needs.
 pub(crate) fn read_scopes() -> Vec<Scope> {
     vec![Scope::ReadSecrets]
-}
-
-/// The role in the vault that writing in this direction needs.
-pub(crate) fn role(direction: Direction, allow_delete: bool) -> Role {
-    match direction {
-        Direction::Push if !allow_delete => Role::Read,
-        Direction::Push | Direction::Pull => Role::Write,
-    }
 }

@@ -11,10 +11,9 @@ use keyway_shared::sync::options::SyncRequest;
 use uuid::Uuid;
 
 use super::selection::Selection;
-use crate::auth::test_keys;
 use crate::error::{ApiError, ConflictCode};
 use crate::extract::{Caller, VaultPath};
-use crate::idempotency;
+use crate::idempotency::{self, rests_on_role};
 use crate::integrations::outside;
 use crate::jobs::Pending;
 use crate::state::ApiState;
@@ -27,20 +26,45 @@ pub(crate) struct Opened {
     pub(crate) provider: Arc<dyn Provider>,
 }
 
-/// Looks everything up: 404 for what is not there or not the caller's, 403 when the role is not
-/// enough, 409 for a connection that is known not to work.
+impl Opened {
+    /// 403 unless the caller may do this with the environment.
+    pub(in crate::integrations) fn admit(
+        &self,
+        caller: &Caller,
+        kind: JobKind,
+        request: &SyncRequest,
+    ) -> Result<(), ApiError> {
+        let asker = caller.asker(self.access.role);
+        Ok(asker.may_run(kind, request, &self.environment)?)
+    }
+
+    /// 403 unless the caller has this role in the vault.
+    pub(in crate::integrations) fn require(&self, needed: Role) -> Result<(), ApiError> {
+        let VaultAccess { vault, role } = &self.access;
+        if *role < needed {
+            return Err(ApiError::role(needed, *role));
+        }
+        rests_on_role(vault.id, needed);
+        Ok(())
+    }
+}
+
+/// Looks everything up: 404 for what is not there or not the caller's, 403 for what the caller may not
+/// do with it, 409 for a connection that is known not to work.
 pub(in crate::integrations) async fn open(
     tx: &mut Tx,
     state: &ApiState,
     caller: &Caller,
     path: &VaultPath,
-    needed: Role,
     selection: &Selection,
+    kind: JobKind,
+    request: &SyncRequest,
 ) -> Result<Opened, ApiError> {
-    let access = path.open(tx, caller, needed).await?;
+    let access = path.open(tx, caller, Role::Read).await?;
     let environment = environment(tx, &access, &selection.keyway_environment).await?;
-    test_keys::may_touch(caller, environment.kind)?;
-    test_keys::may_sync_with(caller, &selection.provider_environment)?;
+    caller
+        .asker(access.role)
+        .may_run(kind, request, &environment)?;
     let connection = tx
         .find_connection(caller.user.id, selection.connection_id)
         .await?
@@ -113,6 +137,7 @@ pub(crate) async fn accept(
         project_key,
         request,
         retry_of,
+        api_key_id: caller.credential.api_key_id(),
         created_at: now,
         deadline_at: now + state.options.job_deadline,
     };

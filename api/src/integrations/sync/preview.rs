@@ -3,7 +3,6 @@
 use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::job::JobKind;
-use keyway_shared::domain::vault::Role;
 
 use super::fields::SyncFields;
 use super::open::{accept, open};
@@ -47,7 +46,8 @@ pub(crate) async fn preview_sync(
     let (selection, request) = fields.into_parts()?;
     caller.require(Scope::ReadSecrets)?;
     let mut tx = state.store.begin().await?;
-    let opened = open(&mut tx, &state, &caller, &path, Role::Read, &selection).await?;
-    let pending = accept(tx, &state, &caller, opened, JobKind::Preview, request, None).await?;
+    let kind = JobKind::Preview;
+    let opened = open(&mut tx, &state, &caller, &path, &selection, kind, &request).await?;
+    let pending = accept(tx, &state, &caller, opened, kind, request, None).await?;
     ReadAnswer::to(&pending, &state, &caller, patience).await
 }

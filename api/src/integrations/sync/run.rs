@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::fields::SyncFields;
 use super::open::{accept, open};
 use super::report::SyncReportBody;
-use super::{role, scopes};
+use super::scopes;
 use crate::envelope::Envelope;
 use crate::error::{ApiError, ConflictCode};
 use crate::extract::{Caller, Strict, VaultPath};
@@ -24,7 +24,8 @@ use crate::state::ApiState;
 /// refused before anything was written is an error with its code. One that has not ended in time is
 /// answered 202 with the job, and goes on. Unknown fields are refused. Push needs `read:secrets`,
 /// pull `write:secrets` and the role `write`; `allowDelete` needs `delete:secrets` and the role
-/// `write`.
+/// `write`; an environment's rules may ask for more. Only an admin syncs to an environment that is more
+/// protected than the one copied from.
 #[utoipa::path(
     post,
     path = "/v1/integrations/vaults/{owner}/{repo}/sync",
@@ -58,17 +59,16 @@ pub(crate) async fn run_sync(
             (tx, fields.into_parts_of(plan)?, Some(environment_id))
         }
     };
-    let (direction, allow_delete) = (request.direction, request.allow_delete);
-    caller.require_all(&scopes(direction, allow_delete))?;
-    let needed = role(direction, allow_delete);
-    let opened = open(&mut tx, &state, &caller, &path, needed, &selection).await?;
+    caller.require_all(&scopes(request.direction, request.allow_delete))?;
+    let kind = JobKind::Sync;
+    let opened = open(&mut tx, &state, &caller, &path, &selection, kind, &request).await?;
     if environment_id.is_some_and(|id| id != opened.environment.id) {
         return Err(ApiError::Conflict(
             ConflictCode::PlanStale,
             "Another environment has the name of the plan's. Preview again".into(),
         ));
     }
-    let pending = accept(tx, &state, &caller, opened, JobKind::Sync, request, None).await?;
+    let pending = accept(tx, &state, &caller, opened, kind, request, None).await?;
     SyncAnswer::to(&pending, &state, &caller, patience).await
 }
 

@@ -57,7 +57,7 @@ impl Selection {
     }
 
     /// What the job stores of it, with every switch at its default.
-    pub(super) fn request(&self, direction: Direction) -> SyncRequest {
+    pub(in crate::integrations) fn request(&self, direction: Direction) -> SyncRequest {
         SyncRequest {
             service_id: self.service_id.clone(),
             git_branch: self.git_branch.clone(),

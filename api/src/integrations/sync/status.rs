@@ -4,7 +4,6 @@ use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::job::JobKind;
 use keyway_shared::domain::link::Link;
-use keyway_shared::domain::vault::Role;
 use keyway_shared::sync::options::Direction;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -13,7 +12,6 @@ use uuid::Uuid;
 use super::open::{Opened, accept, open};
 use super::report::StatusBody;
 use super::selection::{Selection, production};
-use crate::auth::test_keys;
 use crate::envelope::Envelope;
 use crate::error::ApiError;
 use crate::extract::{Caller, Query, VaultPath};
@@ -76,7 +74,8 @@ pub(crate) async fn get_sync_status(
     };
     selection.check()?;
     let mut tx = state.store.begin().await?;
-    let opened = open(&mut tx, &state, &caller, &path, Role::Read, &selection).await?;
+    let (kind, request) = (JobKind::Status, selection.request(Direction::Push));
+    let opened = open(&mut tx, &state, &caller, &path, &selection, kind, &request).await?;
     let links = tx.list_links(opened.access.vault.id).await?;
     let by_name = by_name(&selection.keyway_environment, &opened);
     if let Some(link) = linked(&links, &selection, &opened, by_name) {
@@ -88,9 +87,9 @@ pub(crate) async fn get_sync_status(
         by_name.clone_into(&mut selection.provider_environment);
     }
     // Which one it is was a guess until here.
-    test_keys::may_sync_with(&caller, &selection.provider_environment)?;
     let request = selection.request(Direction::Push);
-    let pending = accept(tx, &state, &caller, opened, JobKind::Status, request, None).await?;
+    opened.admit(&caller, kind, &request)?;
+    let pending = accept(tx, &state, &caller, opened, kind, request, None).await?;
     ReadAnswer::to(&pending, &state, &caller, patience).await
 }
 

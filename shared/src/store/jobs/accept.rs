@@ -20,9 +20,9 @@ macro_rules! insert {
         "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
              environment_id, connection_id, project_key, request, retry_of, join_key, due_at,
              ring_at, rings, cancel_requested, progress_done, progress_total, provider_calls,
-             rate_limited_ms, created_at, deadline_at, link_id)
+             rate_limited_ms, created_at, deadline_at, link_id, api_key_id)
          VALUES ($1, $2, $3, $4, 0, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, FALSE, 0, 0,
-             0, 0, $13, $15, $16)"
+             0, 0, $13, $15, $16, $17)"
     };
 }
 
@@ -46,6 +46,7 @@ macro_rules! bind {
             .bind($job.created_at + FIRST_RING)
             .bind($job.deadline_at)
             .bind($job.request.link_id)
+            .bind($job.api_key_id)
     };
 }
 
@@ -107,6 +108,7 @@ fn join_key(job: &NewJob) -> String {
         job.connection_id,
         job.project_key,
         job.request,
+        job.api_key_id,
     ]);
     hex::encode(Sha256::digest(parts.to_string()))
 }

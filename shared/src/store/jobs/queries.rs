@@ -75,6 +75,19 @@ macro_rules! view_columns {
     };
 }
 
+/// That a member of the vault sees the job's environment, of whose secrets its jobs tell. The user
+/// stands between the two parts.
+macro_rules! not_hidden {
+    (from) => {
+        "jobs.environment_id NOT IN (SELECT e.id FROM environments e
+             JOIN vault_members m ON m.vault_id = e.vault_id WHERE m.user_id = "
+    };
+    (if) => {
+        " AND (e.read_role = 'admin' AND m.role <> 'admin'
+             OR e.read_role = 'write' AND m.role = 'read'))"
+    };
+}
+
 /// Adds the conditions of who asks and of the filter, except the cursor.
 macro_rules! narrow {
     ($query:ident, $user_id:ident, $at:ident, $filter:ident) => {
@@ -84,7 +97,9 @@ macro_rules! narrow {
         );
         $query.push_bind($user_id);
         push_current_member!($query, $at);
-        $query.push(")) AND jobs.kind <> 'webhook'");
+        $query.push(concat!(") AND ", not_hidden!(from)));
+        $query.push_bind($user_id);
+        $query.push(concat!(not_hidden!(if), ") AND jobs.kind <> 'webhook'"));
         if let Some(vault_id) = $filter.vault_id {
             $query.push(" AND jobs.vault_id = ").push_bind(vault_id);
         }
@@ -103,8 +118,8 @@ macro_rules! narrow {
 }
 
 impl Tx {
-    /// A job that the user asked for or whose vault the user is a member of. Deliveries to webhooks are
-    /// seen with their webhook only.
+    /// A job that the user asked for, or whose environment the user sees as a member of the vault.
+    /// Deliveries to webhooks are seen with their webhook only.
     pub async fn find_job(
         &mut self,
         user_id: Uuid,
@@ -117,7 +132,11 @@ impl Tx {
             view_columns!(),
             " FROM jobs JOIN vaults v ON v.id = jobs.vault_id
              WHERE jobs.id = $2 AND jobs.kind <> 'webhook'
-                 AND (jobs.user_id = $1 OR jobs.vault_id IN
+                 AND (jobs.user_id = $1 OR ",
+            not_hidden!(from),
+            "$1",
+            not_hidden!(if),
+            " AND jobs.vault_id IN
                  (SELECT m.vault_id FROM vault_members m WHERE m.user_id = $1 AND ",
             current_member!("$3"),
             "))"

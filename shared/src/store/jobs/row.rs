@@ -16,7 +16,7 @@ macro_rules! columns {
          jobs.request, jobs.retry_of, jobs.due_at, jobs.waiting_reason, jobs.worker, jobs.lease_id,
          jobs.lease_until, jobs.cancel_requested, jobs.progress_done, jobs.progress_total,
          jobs.provider_calls, jobs.rate_limited_ms, jobs.error_code, jobs.error, jobs.created_at,
-         jobs.started_at, jobs.finished_at, jobs.deadline_at"
+         jobs.started_at, jobs.finished_at, jobs.deadline_at, jobs.api_key_id"
     };
 }
 pub(super) use columns;
@@ -53,6 +53,7 @@ pub(super) struct JobRow {
     started_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
     deadline_at: DateTime<Utc>,
+    api_key_id: Option<Uuid>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -76,6 +77,7 @@ impl TryFrom<JobRow> for Job {
             request: serde_json::from_value(row.request.0)
                 .map_err(|_| inconsistent("jobs", "request", id))?,
             retry_of: row.retry_of,
+            api_key_id: row.api_key_id,
             due_at: row.due_at,
             waiting_reason: row.waiting_reason,
             worker: row.worker,

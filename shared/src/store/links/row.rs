@@ -20,7 +20,7 @@ macro_rules! columns {
              l.auto_mode, l.auto_every, l.auto_cron, l.auto_time_zone, l.auto_action, l.next_run_at,
              l.not_before, l.run_by, l.synced_revision, l.verified_at, l.suspect_at, l.failures,
              l.paused_at, l.paused_reason, l.last_job_id, l.last_run_at, l.last_state,
-             l.last_error_code, l.last_drift_at, l.drifted_keys"
+             l.last_error_code, l.last_drift_at, l.drifted_keys, l.api_key_id"
     };
 }
 pub(super) use columns;
@@ -66,6 +66,7 @@ pub(super) struct LinkRow {
     auto_cron: Option<String>,
     auto_time_zone: Option<String>,
     auto_action: String,
+    api_key_id: Option<Uuid>,
     #[sqlx(flatten)]
     upkeep: UpkeepRow,
 }
@@ -116,6 +117,7 @@ impl TryFrom<LinkRow> for Link {
             exclude: row.exclude.map(|list| list.0),
             prefix: row.prefix,
             shared: row.shared,
+            api_key_id: row.api_key_id,
             last_synced_at: row.last_synced_at,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -311,6 +311,7 @@ fn job_of(id: Uuid, link: &Link, start: Start, project_key: &str, owner: Uuid) -
         "connection_id": link.connection_id.simple().to_string(),
         "project_key": (kind == JobKind::Sync).then_some(project_key),
         "link_id": link.id.simple().to_string(),
+        "api_key_id": link.api_key_id.map(|id| id.simple().to_string()),
         "request": request,
     })
 }

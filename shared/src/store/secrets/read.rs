@@ -124,6 +124,22 @@ impl Tx {
         Ok(row.map(SecretInfo::from))
     }
 
+    /// A secret in the trash.
+    pub async fn find_trashed_secret(
+        &mut self,
+        vault_id: Uuid,
+        id: Uuid,
+    ) -> Result<Option<SecretInfo>, StoreError> {
+        let row: Option<InfoRow> = on!(self, |conn| sqlx::query_as(concat!(
+            select_info!(),
+            "WHERE s.vault_id = $1 AND s.id = $2 AND s.deleted_at IS NOT NULL"
+        ))
+        .bind(vault_id)
+        .bind(id)
+        .fetch_optional(conn))?;
+        Ok(row.map(SecretInfo::from))
+    }
+
     /// A living secret by name.
     pub async fn find_secret_by_key(
         &mut self,

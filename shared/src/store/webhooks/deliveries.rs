@@ -169,6 +169,7 @@ impl Tx {
             project_key: None,
             request: SyncRequest::new("", "", "", Direction::Push),
             retry_of: None,
+            api_key_id: None,
             created_at: now,
             deadline_at: now + DELIVERY_DEADLINE,
         })
