@@ -15,8 +15,8 @@ use crate::limit::limit;
 use crate::middleware::{Observed, Operations, cors, observe, on_panic};
 use crate::state::ApiState;
 use crate::{
-    activity, api_keys, auth, bulk, environments, integrations, jobs, members, operations, pauses,
-    schema, secrets, users, vaults, webhooks,
+    activity, api_keys, auth, bulk, environments, github, integrations, jobs, members, operations,
+    orgs, pauses, schema, secrets, users, vaults, webhooks,
 };
 
 fn table() -> OpenApiRouter<ApiState> {
@@ -25,6 +25,7 @@ fn table() -> OpenApiRouter<ApiState> {
         .merge(secret_routes())
         .merge(account_routes())
         .merge(auth::routes())
+        .merge(github::routes())
         .merge(integrations::routes())
         .merge(jobs::routes())
         .merge(webhooks::routes())
@@ -47,6 +48,7 @@ fn vault_routes() -> OpenApiRouter<ApiState> {
             members::add::add_member
         ))
         .routes(routes!(members::remove::remove_member))
+        .routes(routes!(members::contributors::list_contributors))
         .routes(routes!(
             environments::list::list_environments,
             environments::create::create_environment
@@ -95,6 +97,8 @@ fn account_routes() -> OpenApiRouter<ApiState> {
             api_keys::revoke::revoke_api_key
         ))
         .routes(routes!(users::me::get_me))
+        .routes(routes!(users::usage::get_usage))
+        .routes(routes!(orgs::list::list_orgs))
         .routes(routes!(activity::list::list_activity))
         .routes(routes!(activity::export::export_activity))
 }

@@ -143,7 +143,7 @@ async fn a_push_that_does_not_fit_changes_nothing(profile: Profile) {
     let body = |repo: &str, environment: &str| json!({ "repoFullName": repo, "environment": environment, "secrets": {} });
     let unknown = ada.post("/v1/secrets/push", body("acme/web", "prod")).await;
     assert_eq!(
-        unknown.problem(404, "not-found")["detail"],
+        unknown.problem(400, "bad-request")["detail"],
         "Environment 'prod' does not exist in this vault. Available environments: development, \
          staging, production"
     );

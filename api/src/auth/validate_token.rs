@@ -10,6 +10,7 @@ use crate::error::ApiError;
 use crate::extract::Caller;
 use crate::schema::Guarded;
 use crate::state::ApiState;
+use crate::users::PLAN;
 
 /// Whose token it is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,8 +45,7 @@ pub(crate) async fn validate_token(
         forge_type: "github",
         forge_user_id: github_id.clone().unwrap_or_else(|| user.id.to_string()),
         github_id,
-        // Existing pages hide what other plans do not have.
-        plan: "business",
+        plan: PLAN,
         created_at: user.created_at.into(),
     }))
 }

@@ -110,8 +110,13 @@ pub(crate) async fn push_secrets(
     roles::of_repository(&state, &caller, owner, repo).await?;
     let mut tx = state.store.begin().await?;
     let access = open_vault(&mut tx, &caller, owner, repo, Role::Write).await?;
-    let environment =
-        open_environment(&mut tx, &caller, &access, &body.environment, Access::Write).await?;
+    let environment = open_environment(&mut tx, &caller, &access, &body.environment, Access::Write)
+        .await
+        .map_err(|error| match error {
+            // As existing clients know it: nothing of what the path names is missing.
+            ApiError::NotFound(text) => ApiError::BadRequest(text),
+            error => error,
+        })?;
     let vault = access.vault;
     let before = tx.read_environment(vault.id, environment.id).await?;
     for (key, stored) in &before.values {

@@ -1,6 +1,7 @@
 //! Members of a vault.
 
 pub(crate) mod add;
+pub(crate) mod contributors;
 pub(crate) mod list;
 pub(crate) mod remove;
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::PLAN;
 use crate::auth::github_id;
 use crate::envelope::{Data, Envelope, Timestamp};
 use crate::error::ApiError;
@@ -54,8 +55,7 @@ pub(crate) async fn get_me(
         github_id,
         email: None,
         avatar_url: None,
-        // Existing pages hide what other plans do not have.
-        plan: "business",
+        plan: PLAN,
         operator: user.operator,
         scopes,
         created_at: user.created_at.into(),

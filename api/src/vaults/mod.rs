@@ -6,7 +6,6 @@ pub(crate) mod get;
 pub(crate) mod list;
 
 use keyway_shared::domain::link::Link;
-use keyway_shared::domain::vault::Role;
 use keyway_shared::store::VaultSummary;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,7 +33,10 @@ pub(crate) struct VaultItem {
     /// What the caller may do: `read`, `write` or `admin`.
     permission: &'static str,
     is_private: bool,
+    /// Always false: it is what a plan does to a vault, and there are no plans here. What the caller may
+    /// do is `permission`.
     is_read_only: bool,
+    /// Always null.
     readonly_reason: Option<String>,
     /// Where its environments are linked to.
     syncs: Vec<VaultSync>,
@@ -93,7 +95,7 @@ impl From<VaultSummary> for VaultItem {
                 .collect(),
             permission: summary.access.role.as_str(),
             is_private: true,
-            is_read_only: summary.access.role == Role::Read,
+            is_read_only: false,
             readonly_reason: None,
             syncs: summary.links.into_iter().map(VaultSync::from).collect(),
             created_at: vault.created_at.into(),

@@ -96,6 +96,13 @@ impl SignIn {
         self.http.origin()
     }
 
+    /// The page on which people choose the repositories that a GitHub App shows them; `None` for an OAuth
+    /// app, which shows all of theirs.
+    pub fn installations_url(&self) -> Option<String> {
+        let is_app = self.settings.scope.is_none();
+        is_app.then(|| format!("{}/settings/installations", self.http.origin()))
+    }
+
     /// Exchanges a code. [`GitHubError::Unauthorized`] when GitHub does not take it, or not from this
     /// app; the log tells which.
     pub async fn exchange(

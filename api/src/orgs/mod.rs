@@ -1,0 +1,3 @@
+//! Organisations, of which there are none.
+
+pub(crate) mod list;
