@@ -4,6 +4,7 @@
 
 mod accounts;
 mod bulk;
+mod clients;
 mod environments;
 mod github;
 mod http;
