@@ -3,6 +3,7 @@
 use keyway_shared::domain::account::User;
 use keyway_shared::domain::activity::{Action, Activity, Platform};
 use keyway_shared::domain::vault::Role;
+use keyway_shared::store::Backend;
 use uuid::Uuid;
 
 use crate::world::World;
@@ -51,6 +52,60 @@ pub(crate) async fn activity_is_seen_by_author_and_members(world: &World) {
         .await
         .unwrap();
     assert_eq!(seen, [in_vault]);
+}
+
+pub(crate) async fn the_database_keeps_entries_as_they_are(world: &World) {
+    let ann = world.user("ann").await;
+    let mut tx = world.tx().await;
+    let kept = entry(world, &ann, None);
+    tx.insert_activity(&kept).await.unwrap();
+    tx.commit().await.unwrap();
+    // Past the program, with all the rights that it has itself.
+    let mut statements = vec![
+        "UPDATE activity SET username = 'eve'".to_owned(),
+        "UPDATE activity SET at = '2020-01-01T00:00:00+00:00'".to_owned(),
+        "DELETE FROM activity".to_owned(),
+        "DELETE FROM activity WHERE at < '2100-01-01T00:00:00+00:00'".to_owned(),
+        "INSERT INTO activity SELECT * FROM activity".to_owned(),
+    ];
+    statements.extend(match world.store.backend() {
+        Backend::Postgres => vec![
+            "TRUNCATE activity".to_owned(),
+            "TRUNCATE activity CASCADE".to_owned(),
+            "INSERT INTO activity SELECT * FROM activity
+             ON CONFLICT (id) DO UPDATE SET username = 'eve'"
+                .to_owned(),
+        ],
+        Backend::Sqlite => vec![
+            "REPLACE INTO activity SELECT * FROM activity".to_owned(),
+            "UPDATE OR REPLACE activity SET username = 'eve'".to_owned(),
+        ],
+    });
+    for statement in statements {
+        let refused = world.database.attempt(&statement).await;
+        assert!(refused.is_err(), "{statement}");
+    }
+    // A pruning takes what is older than it says, and nothing else.
+    let announced = format!(
+        "BEGIN; INSERT INTO activity_pruning VALUES ({}, '{}'); DELETE FROM activity; COMMIT",
+        match world.store.backend() {
+            Backend::Postgres => format!("'{}'", Uuid::nil()),
+            Backend::Sqlite => "x'00'".to_owned(),
+        },
+        kept.at.to_rfc3339()
+    );
+    assert!(world.database.attempt(&announced).await.is_err());
+    let mut tx = world.tx().await;
+    let (seen, _) = tx.list_activity(ann.id, None, None, 10, 0).await.unwrap();
+    assert_eq!(seen, [kept]);
+    tx.commit().await.unwrap();
+    assert_eq!(
+        world
+            .database
+            .number("SELECT COUNT(*) FROM activity_pruning")
+            .await,
+        0
+    );
 }
 
 pub(crate) async fn activity_pages_by_cursor(world: &World) {

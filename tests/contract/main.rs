@@ -191,6 +191,7 @@ behaviours! {
         activity_is_seen_by_author_and_members,
         activity_pages_by_cursor,
         processes_show_themselves;
+        the_database_keeps_entries_as_they_are,
     webhooks:
         webhooks_belong_to_their_vault,
         an_event_is_a_job_for_each_that_wants_it,

@@ -125,17 +125,22 @@ impl Database {
     /// # Panics
     /// When it cannot be done.
     pub async fn execute(&self, sql: &str) {
+        self.attempt(sql).await.expect("a statement");
+    }
+
+    /// Tries to change it past the program.
+    pub async fn attempt(&self, sql: &str) -> Result<(), sqlx::Error> {
         let sql = AssertSqlSafe(sql.to_owned());
         match self.kind {
             Kind::Sqlite { .. } => {
                 let mut connection = self.sqlite_connection().await;
-                connection.execute(sql).await.expect("a statement");
-                connection.close().await.expect("closes");
+                connection.execute(sql).await?;
+                connection.close().await
             }
             Kind::Postgres { .. } => {
                 let mut connection = self.postgres_connection().await;
-                connection.execute(sql).await.expect("a statement");
-                connection.close().await.expect("closes");
+                connection.execute(sql).await?;
+                connection.close().await
             }
         }
     }

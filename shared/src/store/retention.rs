@@ -1,4 +1,4 @@
-//! What is kept for a time only, and removed in small batches: each is one statement, so that nobody
+//! What is kept for a time only, and removed in small batches: each is a statement or a few, so that nobody
 //! waits for long, and several processes may do it at once. For the engine.
 
 use chrono::{DateTime, Utc};
@@ -47,7 +47,7 @@ impl Tx {
                 self.prune_by_id("project_splits", "closed_at < $2", before, limit)
                     .await
             }
-            Kept::Activity => self.prune_by_id("activity", "at < $2", before, limit).await,
+            Kept::Activity => self.prune_activity(before, limit).await,
             Kept::Sessions => {
                 self.prune_by_id("sessions", "expires_at < $2", before, limit)
                     .await
@@ -57,6 +57,30 @@ impl Tx {
             Kept::ClosedGates => self.prune_closed_gates(before, limit).await,
             Kept::Trash => Ok(self.prune_trash(before, limit).await?.unsigned_abs()),
         }
+    }
+
+    /// The database lets go only of what it was told of before, in the same unit of work.
+    async fn prune_activity(
+        &mut self,
+        before: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<u64, StoreError> {
+        let id = self.context.ambient.new_id();
+        changed!(self, |conn| sqlx::query(
+            "INSERT INTO activity_pruning (id, older_than) VALUES ($1, $2)"
+        )
+        .bind(id)
+        .bind(before)
+        .execute(conn))?;
+        let removed = self
+            .prune_by_id("activity", "at < $2", before, limit)
+            .await?;
+        changed!(self, |conn| sqlx::query(
+            "DELETE FROM activity_pruning WHERE id = $1"
+        )
+        .bind(id)
+        .execute(conn))?;
+        Ok(removed)
     }
 
     /// Ids bear the time that they were made at: what is old stands at the beginning of the primary
