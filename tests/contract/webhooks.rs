@@ -170,14 +170,14 @@ pub(crate) async fn an_entry_of_a_job_tells_whether_anybody_listens(world: &Worl
         metadata: serde_json::json!({}),
     };
     let mut tx = world.tx().await;
-    assert!(!tx.insert_job_activity(&entry()).await.unwrap());
+    assert!(!tx.insert_job_activity(&entry(), Uuid::nil()).await.unwrap());
     tx.commit().await.unwrap();
     let mut hook = webhook(world, &acme, &[EventType::SyncFailed]).await;
     let mut tx = world.tx().await;
-    assert!(tx.insert_job_activity(&entry()).await.unwrap());
+    assert!(tx.insert_job_activity(&entry(), Uuid::nil()).await.unwrap());
     hook.disabled = Some((world.now(), DisabledReason::Requested));
     tx.update_webhook(&hook).await.unwrap();
-    assert!(!tx.insert_job_activity(&entry()).await.unwrap());
+    assert!(!tx.insert_job_activity(&entry(), Uuid::nil()).await.unwrap());
 }
 
 pub(crate) async fn secrets_are_sealed_in_their_row_and_overlap(world: &World) {

@@ -192,6 +192,7 @@ impl World {
             request: SyncRequest::new("prj_1", "production", "production", Direction::Push),
             retry_of: None,
             api_key_id: None,
+            asked: None,
             created_at: self.now(),
             deadline_at: self.now() + Duration::from_hours(24),
         }

@@ -390,6 +390,7 @@ impl World {
             request,
             retry_of: None,
             api_key_id,
+            asked: None,
             created_at: now,
             deadline_at: now + Duration::from_hours(1),
         };

@@ -107,7 +107,8 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     let overdue = tx.overdue_jobs(BATCH).await?;
     let mut told = Vec::new();
     for job in &overdue {
-        told.extend(tell_overdue(&mut tx, *job).await?);
+        let activity_id = engine.context.ambient.new_id();
+        told.extend(tell_overdue(&mut tx, *job, activity_id, now).await?);
     }
     tx.commit().await?;
     measure_circuits(engine, now).await;

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use keyway_shared::domain::access::Asker;
 use keyway_shared::domain::account::{KeyEnvironment, Scope, User};
 use keyway_shared::domain::activity::{Action, Activity, Platform};
+use keyway_shared::domain::job::Asked;
 use keyway_shared::domain::vault::{Role, Vault};
 use keyway_shared::store::Tx;
 use uuid::Uuid;
@@ -159,6 +160,16 @@ impl Caller {
             session_id: self.credential.session_id(),
             request_id: Some(request_id().as_ref().to_owned()),
             metadata,
+        }
+    }
+
+    /// The same for a job, whose entry is made when it ends.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
+            platform: self.platform,
+            ip: self.ip.clone(),
+            session_id: self.credential.session_id(),
+            request_id: request_id().as_ref().to_owned(),
         }
     }
 

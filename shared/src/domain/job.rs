@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::activity::Platform;
 use super::connection::ProviderName;
 use super::words;
 use crate::sync::options::SyncRequest;
@@ -221,10 +222,25 @@ pub struct NewJob {
     pub retry_of: Option<Uuid>,
     /// The API key that it is asked for with, if it is one.
     pub api_key_id: Option<Uuid>,
+    /// From where; nothing when nobody did.
+    pub asked: Option<Asked>,
     /// When it is accepted.
     pub created_at: DateTime<Utc>,
     /// When it fails if it has not ended.
     pub deadline_at: DateTime<Utc>,
+}
+
+/// From where somebody asked for a job: what its entry in the activity log tells once it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// From which kind of client.
+    pub platform: Platform,
+    /// From which address.
+    pub ip: Option<String>,
+    /// With which session.
+    pub session_id: Option<Uuid>,
+    /// In which request.
+    pub request_id: String,
 }
 
 /// One run of a job, kept as history.

@@ -98,15 +98,24 @@ impl Tx {
         Ok(())
     }
 
-    /// Adds an entry that a job makes: the names that it bears are those of its user and its vault.
+    /// Adds an entry that a job makes: the names that it bears are those of its user and its vault, and
+    /// where it came from is what the job keeps of that.
     /// Tells whether the vault has a webhook that may want to hear of it, which the statement looks up
     /// on its way, so that vaults without one pay nothing for those with.
-    pub async fn insert_job_activity(&mut self, activity: &Activity) -> Result<bool, StoreError> {
-        let listens: Option<bool> = on!(self, |conn| sqlx::query_scalar(
+    pub async fn insert_job_activity(
+        &mut self,
+        activity: &Activity,
+        job_id: Uuid,
+    ) -> Result<bool, StoreError> {
+        let listens: Option<bool> = on!(self, |conn| {
+            sqlx::query_scalar(
             "INSERT INTO activity (id, at, action, user_id, username, vault_id, repo_full_name,
-                 platform, metadata)
-             SELECT $1, $2, $3, u.id, u.username, $5, v.repo_owner || '/' || v.repo_name, $6, $7
-             FROM users u LEFT JOIN vaults v ON v.id = $5 WHERE u.id = $4
+                 platform, ip, api_key_id, session_id, request_id, metadata)
+             SELECT $1, $2, $3, u.id, u.username, $5, v.repo_owner || '/' || v.repo_name,
+                 COALESCE(j.asked_platform, $6), j.asked_ip, CASE WHEN j.asked_platform IS NOT NULL THEN j.api_key_id END,
+                 j.asked_session_id, j.asked_request_id, $7
+             FROM users u LEFT JOIN vaults v ON v.id = $5 LEFT JOIN jobs j ON j.id = $8
+             WHERE u.id = $4
              RETURNING EXISTS (SELECT 1 FROM webhooks w
                  WHERE w.vault_id = activity.vault_id AND w.disabled_at IS NULL)"
         )
@@ -117,7 +126,9 @@ impl Tx {
         .bind(activity.vault_id)
         .bind(activity.platform.as_str())
         .bind(Json(&activity.metadata))
-        .fetch_optional(conn))?;
+        .bind(job_id)
+        .fetch_optional(conn)
+        })?;
         Ok(listens.unwrap_or_default())
     }
 

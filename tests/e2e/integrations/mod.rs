@@ -1,5 +1,6 @@
 //! Providers, connections, links, syncs and jobs.
 
+mod acts;
 mod authority;
 mod auto_syncs;
 mod cancels;
@@ -19,6 +20,7 @@ mod pauses;
 mod plans;
 mod refusals;
 mod syncs;
+mod tenant;
 mod test_keys;
 mod wall;
 mod whole;

@@ -11,7 +11,7 @@ use super::world::{SYNC, World};
 const PAUSES: &str = "/v1/operations/pauses";
 const JOBS: &str = "/v1/integrations/jobs";
 
-async fn promote(world: &World) {
+pub(super) async fn promote(world: &World) {
     let mut tx = world.app.store.begin().await.expect("begins");
     let user = world.account.user.id;
     tx.set_operator(user, true).await.expect("an operator");

@@ -268,60 +268,63 @@ impl Finished {
             && self.state == JobState::Succeeded
             && !self.redeploy;
         let mut told = Vec::new();
-        if job.kind == JobKind::Sync
-            && !idle
-            && self.write_activity(tx, job, activity_id, now).await?
-        {
+        if job.kind == JobKind::Sync && !idle {
             let report = self.report(job, 0);
-            if let Some(event) = Event::sync_ended(job, self.state, &self.outcomes, &report) {
+            if write_activity(tx, job, &report, activity_id, now).await?
+                && let Some(event) = Event::sync_ended(job, self.state, &self.outcomes, &report)
+            {
                 told = tx.publish(vault, &event).await?;
             }
         }
         told.extend(self.end_link_run(tx, job, now).await?);
         Ok(told)
     }
-
-    /// Notes that the sync ended. Tells whether somebody may want to hear of it.
-    async fn write_activity(
-        &self,
-        tx: &mut Tx,
-        job: &Job,
-        id: Uuid,
-        at: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        let report = self.report(job, 0);
-        tx.insert_job_activity(&Activity {
-            id,
-            at,
-            action: Deed::SecretsSynced,
-            user_id: Some(job.user_id),
-            username: String::new(),
-            vault_id: Some(job.vault_id),
-            repo_full_name: None,
-            platform: Platform::Api,
-            ip: None,
-            api_key_id: None,
-            session_id: None,
-            request_id: None,
-            metadata: json!({
-                "jobId": job.id,
-                "direction": job.request.direction,
-                "environment": job.request.keyway_environment,
-                "projectId": job.request.project_id,
-                "providerEnvironment": job.request.provider_environment,
-                "count": report.stats.total,
-                "failed": report.failed,
-                "status": report.status,
-                "errorCode": report.error_code,
-            }),
-        })
-        .await
-    }
 }
 
-/// Tells the link and the webhooks of a job that ended without a run of its own, past its time. Gives
-/// the deliveries.
-pub(crate) async fn tell_overdue(tx: &mut Tx, id: Uuid) -> Result<Vec<Uuid>, StoreError> {
+/// Notes that a sync ended, well or not. Tells whether somebody may want to hear of it.
+async fn write_activity(
+    tx: &mut Tx,
+    job: &Job,
+    report: &SyncReport,
+    id: Uuid,
+    at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let entry = Activity {
+        id,
+        at,
+        action: Deed::SecretsSynced,
+        user_id: Some(job.user_id),
+        username: String::new(),
+        vault_id: Some(job.vault_id),
+        repo_full_name: None,
+        platform: Platform::Api,
+        ip: None,
+        api_key_id: None,
+        session_id: None,
+        request_id: None,
+        metadata: json!({
+            "jobId": job.id,
+            "direction": job.request.direction,
+            "environment": job.request.keyway_environment,
+            "projectId": job.request.project_id,
+            "providerEnvironment": job.request.provider_environment,
+            "count": report.stats.total,
+            "failed": report.failed,
+            "status": report.status,
+            "errorCode": report.error_code,
+        }),
+    };
+    tx.insert_job_activity(&entry, job.id).await
+}
+
+/// Tells the log, the link and the webhooks of a job that ended without a run of its own, past its
+/// time. Gives the deliveries.
+pub(crate) async fn tell_overdue(
+    tx: &mut Tx,
+    id: Uuid,
+    activity_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, StoreError> {
     let Some(job) = tx.job_snapshot(id).await? else {
         return Ok(Vec::new());
     };
@@ -331,9 +334,10 @@ pub(crate) async fn tell_overdue(tx: &mut Tx, id: Uuid) -> Result<Vec<Uuid>, Sto
     }
     let why = job.error_code.zip(job.error.clone());
     let report = SyncReport::new(job.id, &[], why.as_ref());
+    let listens = write_activity(tx, &job, &report, activity_id, now).await?;
     match Event::sync_ended(&job, job.state, &[], &report) {
-        Some(event) => tx.publish(job.vault_id, &event).await,
-        None => Ok(Vec::new()),
+        Some(event) if listens => tx.publish(job.vault_id, &event).await,
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -138,6 +138,7 @@ pub(crate) async fn accept(
         request,
         retry_of,
         api_key_id: caller.credential.api_key_id(),
+        asked: Some(caller.asked()),
         created_at: now,
         deadline_at: now + state.options.job_deadline,
     };

@@ -20,9 +20,10 @@ macro_rules! insert {
         "INSERT INTO jobs (id, kind, class, state, attempt, run, takeovers, user_id, vault_id,
              environment_id, connection_id, project_key, request, retry_of, join_key, due_at,
              ring_at, rings, cancel_requested, progress_done, progress_total, provider_calls,
-             rate_limited_ms, created_at, deadline_at, link_id, api_key_id)
+             rate_limited_ms, created_at, deadline_at, link_id, api_key_id, asked_platform,
+             asked_ip, asked_session_id, asked_request_id)
          VALUES ($1, $2, $3, $4, 0, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, FALSE, 0, 0,
-             0, 0, $13, $15, $16, $17)"
+             0, 0, $13, $15, $16, $17, $18, $19, $20, $21)"
     };
 }
 
@@ -47,6 +48,10 @@ macro_rules! bind {
             .bind($job.deadline_at)
             .bind($job.request.link_id)
             .bind($job.api_key_id)
+            .bind($job.asked.as_ref().map(|asked| asked.platform.as_str()))
+            .bind($job.asked.as_ref().and_then(|asked| asked.ip.as_ref()))
+            .bind($job.asked.as_ref().and_then(|asked| asked.session_id))
+            .bind($job.asked.as_ref().map(|asked| &asked.request_id))
     };
 }
 

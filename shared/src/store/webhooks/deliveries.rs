@@ -170,6 +170,7 @@ impl Tx {
             request: SyncRequest::new("", "", "", Direction::Push),
             retry_of: None,
             api_key_id: None,
+            asked: None,
             created_at: now,
             deadline_at: now + DELIVERY_DEADLINE,
         })
