@@ -131,6 +131,28 @@ pub enum ApiError {
         /// Seconds until it is worth trying again.
         retry_after: u64,
     },
+    /// 429: the caller has as much open as it may.
+    #[error("too much is open at once")]
+    TooManyOpen {
+        /// How much may be.
+        limit: u32,
+        /// Of what: the rest of the sentence.
+        rule: &'static str,
+        /// Seconds until it is worth trying again.
+        retry_after: u64,
+    },
+    /// 414
+    #[error("the address is longer than {limit} bytes")]
+    AddressTooLong {
+        /// The longest that is taken.
+        limit: usize,
+    },
+    /// 431
+    #[error("more than {limit} header fields")]
+    TooManyHeaders {
+        /// The most that are taken.
+        limit: usize,
+    },
     /// 500
     #[error("internal error")]
     Internal,
@@ -252,7 +274,15 @@ impl ApiError {
                 "validation-error",
                 "Validation failed",
             ),
-            Self::RateLimited { .. } => (
+            Self::AddressTooLong { .. } => {
+                (StatusCode::URI_TOO_LONG, "uri-too-long", "URI too long")
+            }
+            Self::TooManyHeaders { .. } => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "header-too-large",
+                "Header too large",
+            ),
+            Self::RateLimited { .. } | Self::TooManyOpen { .. } => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate-limited",
                 "Too many requests",
@@ -295,6 +325,13 @@ impl ApiError {
             Self::Validation(errors) => sentence(errors).into(),
             Self::RateLimited { retry_after } => {
                 format!("Too many requests. Try again in {retry_after} s.").into()
+            }
+            Self::TooManyOpen { limit, rule, .. } => format!("At most {limit} {rule}.").into(),
+            Self::AddressTooLong { limit } => {
+                format!("The address of the request is longer than {limit} bytes").into()
+            }
+            Self::TooManyHeaders { limit } => {
+                format!("The request has more than {limit} header fields").into()
             }
             Self::Internal => "Something went wrong on our side. The request id helps us to find \
                                out what."
@@ -434,7 +471,11 @@ impl IntoResponse for ApiError {
         let (mut retry_after, mut location) = (None, None);
         let errors = match self {
             Self::Validation(errors) => errors,
-            Self::RateLimited { retry_after: after } | Self::UnderWay { retry_after: after } => {
+            Self::RateLimited { retry_after: after }
+            | Self::UnderWay { retry_after: after }
+            | Self::TooManyOpen {
+                retry_after: after, ..
+            } => {
                 retry_after = Some(after);
                 Vec::new()
             }

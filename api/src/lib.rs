@@ -6,7 +6,9 @@
 
 mod activity;
 mod api_keys;
+mod at_once;
 mod auth;
+mod bounds;
 mod bulk;
 pub mod context;
 pub mod envelope;

@@ -10,7 +10,7 @@ use keyway_shared::github::is_token_format;
 use keyway_shared::queue::Allowance;
 
 use crate::error::ApiError;
-use crate::extract::{Caller, Credential, client_address};
+use crate::extract::{Caller, client_address, network_of};
 use crate::state::ApiState;
 
 /// What machines of the operator's ask, and what they need no credential for.
@@ -73,25 +73,15 @@ fn bears_github_token(headers: &HeaderMap) -> bool {
 
 async fn of_credential(state: &ApiState, caller: &Caller) -> Option<Allowance> {
     let limit = state.options.rate_limit?;
-    let name = match &caller.credential {
-        Credential::ApiKey(key) => format!("key:{}", key.id),
-        Credential::Session(session) => format!("session:{}", session.id),
-        Credential::GitHub(_) => format!("user:{}", caller.user.id),
-    };
-    Some(count(state, &name, limit).await)
+    Some(count(state, &caller.counted_as(), limit).await)
 }
 
 async fn of_address(state: &ApiState, address: Option<IpAddr>) -> Option<Allowance> {
     let limit = state.options.address_rate_limit?;
-    let name = match address {
-        None => "address:unknown".to_owned(),
-        Some(IpAddr::V4(address)) => format!("address:{address}"),
-        // Whoever has one address of IPv6 has all that begin like it.
-        Some(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("address:{a:x}:{b:x}:{c:x}:{d:x}::")
-        }
-    };
+    let name = address.map_or_else(
+        || "address:unknown".to_owned(),
+        |address| format!("address:{}", network_of(address)),
+    );
     Some(count(state, &name, limit).await)
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
+use keyway_shared::config::ConnectionLimits;
 
 /// Settings of the API. The defaults are those of the contract.
 #[derive(Debug, Clone)]
@@ -23,6 +24,14 @@ pub struct ApiOptions {
     pub rate_limit: Option<u32>,
     /// Requests a minute of one address without a credential that is taken; `None` is no limit.
     pub address_rate_limit: Option<u32>,
+    /// Requests of one credential that wait for a job at once; `None` is no limit.
+    pub waits: Option<u32>,
+    /// Streams of events that one credential has open at once; `None` is no limit.
+    pub streams: Option<u32>,
+    /// Streams of events that this process has open at once; `None` is no limit.
+    pub all_streams: Option<u32>,
+    /// What connections may keep this process busy with.
+    pub connections: ConnectionLimits,
     /// Longest body of a request, in bytes.
     pub max_body: usize,
     /// How long a request waits for its job unless it says otherwise. Existing clients hang up
@@ -49,6 +58,10 @@ impl Default for ApiOptions {
             trusted_proxies: Vec::new(),
             rate_limit: None,
             address_rate_limit: None,
+            waits: None,
+            streams: None,
+            all_streams: None,
+            connections: ConnectionLimits::default(),
             max_body: 8 << 20,
             default_wait: Duration::from_secs(25),
             max_wait: Duration::from_mins(2),

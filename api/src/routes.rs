@@ -9,6 +9,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::bounds::bounds;
 use crate::error::ApiError;
 use crate::idempotency::once;
 use crate::limit::limit;
@@ -141,6 +142,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(from_fn_with_state(state.clone(), limit))
         .layer(from_fn_with_state(state.clone(), auth::cookies::tidy))
         .layer(DefaultBodyLimit::max(state.options.max_body))
+        .layer(from_fn_with_state(state.clone(), bounds))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(cors(&state.options.cors_origins))
         .layer(from_fn_with_state(observed, observe))

@@ -51,6 +51,7 @@ enum Command {
 /// Parses, runs and reports.
 pub(crate) fn run() -> ExitCode {
     config::forbid_core_dumps();
+    config::allow_many_files();
     let command = config::ignore_empty_variables(Cli::command());
     // Ends the process itself on --help (0) and on a mistake (2).
     let matches = command.get_matches();

@@ -267,6 +267,7 @@ impl Parts {
         metrics: bool,
     ) -> Outcome<SocketAddr> {
         let bound = listener.local_addr()?;
+        let limits = &settings.limits;
         let texts = |origins: &[Origin]| origins.iter().map(ToString::to_string).collect();
         let state = ApiState {
             store: self.store.clone(),
@@ -283,8 +284,12 @@ impl Parts {
                 cookie_domain: settings.cookie_domain.clone(),
                 token_in_query: settings.token_in_query,
                 trusted_proxies: settings.trusted_proxies.clone(),
-                rate_limit: settings.rate_limit,
-                address_rate_limit: settings.address_rate_limit,
+                rate_limit: limits.rate_limit,
+                address_rate_limit: limits.address_rate_limit,
+                waits: limits.waits_per_credential,
+                streams: limits.streams_per_credential,
+                all_streams: limits.streams,
+                connections: limits.connections,
                 metrics_on_api: metrics,
                 webhooks_allow_private: webhooks.webhooks_allow_private,
                 ..ApiOptions::default()

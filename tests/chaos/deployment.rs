@@ -64,6 +64,7 @@ impl Deployment {
             ("KEYWAY_LISTEN", listen.as_str()),
             ("KEYWAY_LOG", "info"),
             ("KEYWAY_RATE_LIMIT", "0"),
+            ("KEYWAY_WAITS_PER_CREDENTIAL", "0"),
             ("KEYWAY_LEASE", "2s"),
             ("KEYWAY_PROVIDER_TIMEOUT", "600ms"),
         ]

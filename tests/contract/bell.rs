@@ -11,7 +11,7 @@ use keyway_shared::secret::Secret;
 use keyway_tests::database::redis_url;
 use uuid::Uuid;
 
-async fn over_redis(prefix: &str, lifecycle: &Lifecycle) -> Queue {
+pub(crate) async fn over_redis(prefix: &str, lifecycle: &Lifecycle) -> Queue {
     let options = RedisOptions {
         url: Secret::new(redis_url()),
         prefix: prefix.to_owned(),
@@ -21,7 +21,7 @@ async fn over_redis(prefix: &str, lifecycle: &Lifecycle) -> Queue {
     Queue::redis(redis, Some((&lifecycle.tracker, lifecycle.soft.clone())))
 }
 
-fn new_prefix() -> String {
+pub(crate) fn new_prefix() -> String {
     format!("kwtest:{}:", Ambient::system().new_id())
 }
 

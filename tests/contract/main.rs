@@ -22,6 +22,7 @@ mod replacements;
 mod requests;
 mod retention;
 mod secrets;
+mod slots;
 mod sweeps;
 mod trash;
 mod upgrades;
@@ -190,8 +191,8 @@ behaviours! {
     activity:
         activity_is_seen_by_author_and_members,
         activity_pages_by_cursor,
-        processes_show_themselves;
         the_database_keeps_entries_as_they_are,
+        processes_show_themselves;
     webhooks:
         webhooks_belong_to_their_vault,
         an_event_is_a_job_for_each_that_wants_it,

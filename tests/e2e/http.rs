@@ -67,6 +67,17 @@ async fn bodies_that_do_not_fit_are_told_apart(profile: Profile) {
     for whole in ["[]", r#"["acme/web"]"#, "5", "null", r#""acme/web""#] {
         post(whole).await.refuses(&[""]);
     }
+    // In what is ignored as well.
+    let nested = |depth: usize| {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        format!(r#"{{"color": {open}{close}, "repoFullName": "no-slash"}}"#)
+    };
+    post(&nested(31)).await.refuses(&["repoFullName"]);
+    let deep = post(&nested(32)).await.problem(400, "bad-request");
+    assert_eq!(
+        deep["detail"],
+        "The body has more than 32 objects and lists in one another"
+    );
     let long = format!(r#"{{"repoFullName": "{}"}}"#, "x".repeat(2000));
     post(&long).await.problem(413, "payload-too-large");
 

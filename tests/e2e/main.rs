@@ -22,3 +22,4 @@ mod tenancy;
 mod trash;
 mod vaults;
 mod webhooks;
+mod wire;

@@ -1,7 +1,5 @@
 //! JSON bodies.
 
-use std::time::Duration;
-
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
@@ -14,8 +12,8 @@ use super::field;
 use crate::error::ApiError;
 use crate::state::ApiState;
 
-/// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How deep objects and lists may stand in one another: ours go to four.
+const MAX_DEPTH: usize = 32;
 
 /// A JSON body whose unknown fields are ignored. Malformed JSON is 400; a wrong type or a missing
 /// field 422, naming it; too long 413; a content type that is not JSON 415, none is taken as JSON.
@@ -53,12 +51,41 @@ async fn read(request: Request, state: &ApiState) -> Result<Bytes, ApiError> {
     if !is_json(request.headers()) {
         return Err(ApiError::UnsupportedMediaType);
     }
-    bytes(request, state).await
+    let body = bytes(request, state).await?;
+    if is_deep(&body) {
+        return Err(ApiError::bad_request(format!(
+            "The body has more than {MAX_DEPTH} objects and lists in one another"
+        )));
+    }
+    Ok(body)
+}
+
+/// Whether it is nested too deeply, known before anything is made of it. Of what is no JSON this may
+/// say either.
+fn is_deep(body: &[u8]) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return true;
+                }
+            }
+            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// A body of whatever type.
 pub(crate) async fn bytes(request: Request, state: &ApiState) -> Result<Bytes, ApiError> {
-    tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
+    let limit = state.options.connections.body_timeout;
+    tokio::time::timeout(limit, Bytes::from_request(request, state))
         .await
         .map_err(|_| ApiError::bad_request("The body did not arrive in time"))?
         .map_err(|rejection: BytesRejection| {
@@ -114,4 +141,23 @@ fn malformed(error: &serde_json::Error) -> ApiError {
         error.line(),
         error.column()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_of_texts() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(!is_deep(nested(MAX_DEPTH).as_bytes()));
+        assert!(is_deep(nested(MAX_DEPTH + 1).as_bytes()));
+        assert!(is_deep(&vec![b'{'; 1 << 20]));
+        let brackets = "[".repeat(100);
+        assert!(!is_deep(format!(r#"{{"a":"{brackets}"}}"#).as_bytes()));
+        assert!(!is_deep(format!(r#"{{"a":"\"{brackets}"}}"#).as_bytes()));
+        assert!(is_deep(format!(r#"{{"a":"\\",{brackets}"#).as_bytes()));
+        // One after the other is not in one another.
+        assert!(!is_deep("[],".repeat(100).as_bytes()));
+    }
 }

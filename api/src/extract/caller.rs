@@ -94,6 +94,15 @@ impl Caller {
         }
     }
 
+    /// What limits are counted for: the credential, by its id; the user of GitHub's tokens.
+    pub(crate) fn counted_as(&self) -> String {
+        match &self.credential {
+            Credential::ApiKey(key) => format!("key:{}", key.id),
+            Credential::Session(session) => format!("session:{}", session.id),
+            Credential::GitHub(_) => format!("user:{}", self.user.id),
+        }
+    }
+
     /// What the credential may be used for. What the user may do in a vault is another matter.
     pub fn scopes(&self) -> &[Scope] {
         self.credential.scopes()

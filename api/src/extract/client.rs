@@ -49,6 +49,17 @@ pub(crate) fn client_address(state: &ApiState, parts: &Parts) -> Option<IpAddr> 
     ))
 }
 
+/// What counts as one address: whoever has one of IPv6 has all that begin like it.
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}
+
 /// Each proxy adds whom it was called by on the right, and only the operator's own are believed: the
 /// first address from there that is none of them is the client. What stands further left, anybody
 /// could have sent.

@@ -14,7 +14,7 @@ pub use body::{Json, Strict};
 pub use caller::Caller;
 pub(crate) use change::Change;
 pub use client::ClientInfo;
-pub(crate) use client::client_address;
+pub(crate) use client::{client_address, network_of};
 pub use credential::Credential;
 pub(crate) use environment::{admit, admit_all, open_environment, open_environment_by_id};
 pub(crate) use path::open_vault;

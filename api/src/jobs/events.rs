@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::JobBody;
 use crate::auth::roles;
+use crate::at_once::{Held, Open};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path};
 use crate::schema::{Guarded, Missing};
@@ -56,12 +57,14 @@ pub(crate) async fn follow_job(
 ) -> Result<Response, ApiError> {
     caller.require(Scope::ReadSecrets)?;
     let waiter = state.queue.waiter(id);
+    let held = Held::take(&state, &caller, Open::Stream).await?;
     let mut feed = Feed {
         state,
         caller,
         id,
         waiter,
         seen: None,
+        held,
         ended: false,
     };
     // What cannot be followed is an answer of its own, not an empty stream.
@@ -118,6 +121,7 @@ impl Feed {
         None
     }
 
+    held: Held,
     /// The job as it stands, unless the client knows that; also whether it may still see it at all:
     /// if not, nothing counts as seen.
     async fn look(&mut self) -> Result<Option<Event>, StoreError> {
@@ -130,6 +134,7 @@ impl Feed {
         let now = self.state.ambient.now();
         let view = if self.caller.credential.is_alive(&mut tx, now).await? {
             tx.find_job(user, self.id).await?
+            self.held.keep(&self.state).await;
         } else {
             None
         };

@@ -1,17 +1,19 @@
 //! How long a caller is ready to wait for a job (RFC 7240), and what kind of caller it is.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
+use crate::at_once::{Held, Open};
+use crate::error::ApiError;
+use crate::extract::Caller;
 use crate::options::ApiOptions;
 use crate::state::ApiState;
 
 /// A caller's patience.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Patience {
     /// How long to wait for the job.
     pub(super) wait: Duration,
@@ -19,13 +21,21 @@ pub(crate) struct Patience {
     pub(super) stated: bool,
     /// A browser: existing pages take every 2xx without `status: "error"` for a success.
     pub(super) browser: bool,
+    /// What a caller who waits has taken.
+    pub(super) held: Held,
 }
 
 impl FromRequestParts<ApiState> for Patience {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers, &state.options))
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let mut patience = Self::of(&parts.headers, &state.options);
+        if !patience.wait.is_zero() {
+            // Before anything is accepted: who is refused has changed nothing.
+            let caller = Caller::from_request_parts(parts, state).await?;
+            patience.held = Held::take(state, &caller, Open::Wait).await?;
+        }
+        Ok(patience)
     }
 }
 
@@ -56,6 +66,7 @@ impl Patience {
                 .map_or(options.default_wait, |wait| wait.min(options.max_wait)),
             stated: asked.or(at_once).is_some(),
             browser: headers.contains_key(header::COOKIE),
+            held: Held::default(),
         }
     }
 }

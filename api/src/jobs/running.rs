@@ -83,9 +83,9 @@ impl SyncAnswer {
         pending: &Pending,
         state: &ApiState,
         caller: &Caller,
-        patience: Patience,
+        mut patience: Patience,
     ) -> Result<Self, ApiError> {
-        match pending.end(state, patience).await? {
+        match pending.end(state, &mut patience).await? {
             Ending::Finished(job, result) => {
                 if let Some(refusal) = refused(&job, result.as_ref()) {
                     return Err(refusal);
@@ -181,9 +181,9 @@ impl ReadAnswer {
         pending: &Pending,
         state: &ApiState,
         caller: &Caller,
-        patience: Patience,
+        mut patience: Patience,
     ) -> Result<Self, ApiError> {
-        match pending.end(state, patience).await? {
+        match pending.end(state, &mut patience).await? {
             Ending::Finished(job, report) if job.state == JobState::Succeeded => {
                 report.map(Self::Ended).ok_or_else(|| {
                     tracing::error!(job_id = %job.id, "a job succeeded without a report");

@@ -83,7 +83,7 @@ impl Pending {
     pub(super) async fn end(
         &self,
         state: &ApiState,
-        patience: Patience,
+        patience: &mut Patience,
     ) -> Result<Ending, ApiError> {
         let until = Instant::now() + patience.wait;
         // A job that was accepted a moment ago has not ended: the first thing to do is to listen.
@@ -119,6 +119,7 @@ impl Pending {
                 Err(error) if error.is_transient() && !last => {}
                 Err(error) => return Err(error.into()),
             }
+            patience.held.keep(state).await;
             let left = until.saturating_duration_since(Instant::now());
             tokio::select! {
                 _ = timeout(left.min(LOOK_EVERY), self.waiter.changed()) => {}

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::Origin;
 use super::values::{domain, listen, network};
+use super::{LimitsArgs, LimitsSettings, Origin};
 
 /// The API.
 #[derive(Debug, Clone, Args)]
@@ -76,25 +76,9 @@ pub struct ApiArgs {
     )]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// Requests a minute that one API key, session or user may make; 0 is no limit
-    #[arg(
-        long,
-        env = "KEYWAY_RATE_LIMIT",
-        value_name = "N",
-        default_value_t = 3_000
-    )]
-    pub rate_limit: u32,
-
-    /// Requests a minute from one address that bear no credential that is taken; 0 is no limit
-    ///
-    /// Of IPv6 the first 64 bits count as the address.
-    #[arg(
-        long,
-        env = "KEYWAY_ADDRESS_RATE_LIMIT",
-        value_name = "N",
-        default_value_t = 300
-    )]
-    pub address_rate_limit: u32,
+    /// What callers and connections may ask of it.
+    #[command(flatten)]
+    pub limits: LimitsArgs,
 }
 
 impl ApiArgs {
@@ -108,8 +92,7 @@ impl ApiArgs {
             cookie_domain: self.cookie_domain.clone(),
             token_in_query: self.token_in_query,
             trusted_proxies: self.trusted_proxies.clone(),
-            rate_limit: Some(self.rate_limit).filter(|limit| *limit > 0),
-            address_rate_limit: Some(self.address_rate_limit).filter(|limit| *limit > 0),
+            limits: self.limits.resolve(),
         }
     }
 }
@@ -131,10 +114,8 @@ pub struct ApiSettings {
     pub token_in_query: bool,
     /// Proxies that are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Requests a minute of one credential.
-    pub rate_limit: Option<u32>,
-    /// Requests a minute of one address without one.
-    pub address_rate_limit: Option<u32>,
+    /// What callers and connections may ask of it.
+    pub limits: LimitsSettings,
 }
 
 impl ApiSettings {

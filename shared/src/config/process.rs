@@ -21,6 +21,20 @@ pub fn forbid_core_dumps() {
     }
 }
 
+/// Lets the process have as many files and connections open as the system allows it. Many systems
+/// begin with a thousand, which is less than a process of this kind may need.
+pub fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}
+
 /// A name that no other process has, nor had: machine, process and something random, because
 /// process ids come back.
 pub fn process_name(ambient: &Ambient) -> String {

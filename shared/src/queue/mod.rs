@@ -1,5 +1,5 @@
 //! The bell that wakes workers, the signal that wakes waiting callers, the gates that workers ask
-//! before they call a provider, and the limits on requests.
+//! before they call a provider, and the limits on requests and on what is open at once.
 //!
 //! Bell and signal carry ids only, and both may be lost: the row in SQL is the job. A lost ring is made good
 //! by the sweeper, a lost signal by the waiter, which also reads its row now and then. So nothing
@@ -9,6 +9,7 @@ pub mod gates;
 pub mod limits;
 mod local;
 mod redis;
+mod slots;
 mod waiters;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use self::redis::{RedisOptions, RedisQueue};
 pub use gates::Gates;
 pub use limits::{Allowance, Limits};
 pub use local::LocalQueue;
+pub use slots::{Slot, Slots};
 pub use waiters::Waiter;
 
 use crate::domain::job::JobClass;
@@ -34,6 +36,7 @@ pub struct Queue {
     waiters: Arc<Waiters>,
     gates: Gates,
     limits: Limits,
+    slots: Slots,
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +51,7 @@ impl Queue {
         Self {
             gates: Gates::local(),
             limits: Limits::local(),
+            slots: Slots::local(),
             transport: Transport::Local(LocalQueue::new()),
             waiters: Arc::default(),
         }
@@ -56,9 +60,11 @@ impl Queue {
     /// For many processes: the bell is a Redis list for each class, the signal one channel that all
     /// listen to. `listen` runs the subscription that the waiters of this process depend on.
     pub fn redis(redis: RedisQueue, listen: Option<(&TaskTracker, CancellationToken)>) -> Self {
+        let tracker = listen.as_ref().map(|(tracker, _)| (*tracker).clone());
         let queue = Self {
             gates: Gates::redis(&redis),
             limits: Limits::redis(&redis),
+            slots: Slots::redis(&redis, tracker.unwrap_or_default()),
             transport: Transport::Redis(redis.clone()),
             waiters: Arc::default(),
         };
@@ -72,6 +78,11 @@ impl Queue {
     /// The limits on requests of callers.
     pub const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What callers may have open at once.
+    pub const fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// The gates that are asked before a provider is called.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
 use crate::domain::connection::ProviderName;
 use crate::domain::gate::{Barrier, CallFamily};
@@ -69,8 +69,10 @@ pub const ALL: &[Metric] = metrics! {
     Histogram keyway_job_duration_seconds [kind, class] "From accepting a job to its end, waits included";
     Histogram keyway_job_run_seconds [kind] "One run of a job, from claim to settlement";
     Counter keyway_job_retries_total [kind, reason] "Runs that failed and are tried again; they count against the limit of attempts";
-    Counter keyway_requests_limited_total [by] "Requests that were refused because their caller (`credential`) or address (`address`) made too many";
+    Counter keyway_requests_limited_total [by] "Requests that were refused because their caller (`credential`) or address (`address`) made too many, or their caller had too many waits or streams open (`waits`, `streams`)";
     Counter keyway_request_limits_alone_total [] "Requests that one process counted by itself because Redis was away";
+    Gauge keyway_connections [] "Connections to the API";
+    Counter keyway_connections_cut_total [by] "Connections that were ended because a header did not end (`header`), an answer was not taken (`unread`), or one address had too many (`address`)";
     Counter keyway_job_waits_total [provider, reason] "Jobs put aside because a provider limits calls or does not answer; they do not count as attempts";
     Counter keyway_gate_waits_total [provider, reason] "Calls held back for a moment, while their job kept its worker";
     Counter keyway_gate_closures_total [provider, family] "Times a provider said that it takes no more calls of a family for now, which we had not known";
@@ -135,9 +137,13 @@ pub(super) fn begin_at_zero() {
     counter!("keyway_lease_losses_total").increment(0);
     counter!("keyway_link_runs_total").increment(0);
     counter!("keyway_request_limits_alone_total").increment(0);
-    for by in ["address", "credential"] {
+    for by in ["address", "credential", "waits", "streams"] {
         counter!("keyway_requests_limited_total", "by" => by).increment(0);
     }
+    for by in ["header", "unread", "address"] {
+        counter!("keyway_connections_cut_total", "by" => by).increment(0);
+    }
+    gauge!("keyway_connections").set(0.0);
     for outcome in ["delivered", "answered", "refused", "no_answer"] {
         counter!("keyway_webhook_attempts_total", "outcome" => outcome).increment(0);
     }

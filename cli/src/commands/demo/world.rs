@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
-    ApiSettings, DataFolder, Database, DatabaseUrl, Origin, ProvidersSettings, Retention,
-    VercelSettings, WebhooksArgs, WorkerSettings,
+    ApiSettings, DataFolder, Database, DatabaseUrl, LimitsSettings, Origin, ProvidersSettings,
+    Retention, VercelSettings, WebhooksArgs, WorkerSettings,
 };
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::secret::Secret;
@@ -72,8 +72,7 @@ impl World {
             cookie_domain: None,
             token_in_query: false,
             trusted_proxies: Vec::new(),
-            rate_limit: None,
-            address_rate_limit: None,
+            limits: LimitsSettings::default(),
         };
         let webhooks = WebhooksArgs::default();
         let bound = parts.start_api(&mut process, listener, &api, webhooks, true)?;
