@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::client::Client;
 use crate::database::{Database, Profile, redis_url};
+use crate::leaks::{self, Leak};
 
 /// The recorder is one for the process; so is its handle.
 fn metrics() -> PrometheusHandle {
@@ -75,6 +76,7 @@ impl AppBuilder {
     /// When something that it needs is not there.
     pub async fn start(self) -> TestApp {
         let _ = rustls::crypto::ring::default_provider().install_default();
+        leaks::begin();
         let manual = Arc::new(ManualClock::new(beginning()));
         let clock: Arc<dyn Clock> = if self.system_time {
             Arc::new(SystemClock)
@@ -148,6 +150,7 @@ impl AppBuilder {
             lifecycle,
             database,
             prefix,
+            looks: true,
         }
     }
 }
@@ -205,6 +208,8 @@ pub struct TestApp {
     pub database: Database,
     /// Of our names in Redis.
     prefix: String,
+    /// For what was planted, at its end.
+    looks: bool,
 }
 
 impl TestApp {
@@ -344,6 +349,16 @@ impl TestApp {
         self.clock.advance(by.to_std().unwrap_or_default());
     }
 
+    /// Looks for what was planted in all that it has left so far.
+    pub async fn leaks(&self) -> Vec<Leak> {
+        leaks::look(&self.database, &self.prefix, metrics().render()).await
+    }
+
+    /// Lets it end without that, for a test that leaves leaks behind on purpose.
+    pub fn do_not_look(mut self) {
+        self.looks = false;
+    }
+
     /// An id that nothing has.
     pub fn unknown_id(&self) -> Uuid {
         self.ambient.new_id()
@@ -354,5 +369,23 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.lifecycle.soft.cancel();
         self.lifecycle.hard.cancel();
+        if !self.looks || std::thread::panicking() {
+            return;
+        }
+        // The test's runtime may be gone.
+        let leaks = std::thread::scope(|scope| {
+            let looking = scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread();
+                let runtime = { runtime }.enable_all().build().expect("a runtime");
+                runtime.block_on(self.leaks())
+            });
+            looking.join().expect("it can be looked at")
+        });
+        let lines: Vec<_> = leaks.iter().map(ToString::to_string).collect();
+        assert!(
+            lines.is_empty(),
+            "planted values have leaked:\n{}",
+            lines.join("\n")
+        );
     }
 }

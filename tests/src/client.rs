@@ -7,7 +7,10 @@ use keyway_shared::clock::ManualClock;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi, RefOr};
+
+use crate::leaks;
 
 static OPENAPI: LazyLock<OpenApi> = LazyLock::new(keyway_api::openapi);
 
@@ -69,7 +72,10 @@ impl Client {
             headers: HeaderMap::new(),
         };
         match token {
-            Some(token) => client.with("authorization", &format!("Bearer {token}")),
+            Some(token) => {
+                leaks::plant(&token);
+                client.with("authorization", &format!("Bearer {token}"))
+            }
             None => client,
         }
     }
@@ -147,6 +153,9 @@ impl Client {
             .request(method.clone(), format!("{}{path}", self.base))
             .headers(self.headers.clone());
         if let Some(body) = body {
+            if let Ok(json) = serde_json::from_slice(&body) {
+                leaks::plant_members(&json);
+            }
             request = request.body(body);
         }
         let response = request.send().await.expect("an answer");
@@ -159,6 +168,7 @@ impl Client {
             text,
         };
         answer.check(&method, path);
+        answer.note(&method, path);
         answer
     }
 }
@@ -203,6 +213,17 @@ impl Answer {
             .get(name)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
+    }
+
+    /// Keeps it for the search for what was planted. What it is there to show is planted.
+    fn note(&self, method: &Method, path: &str) {
+        let operation = operation(method, path).and_then(|known| known.operation_id.as_deref());
+        let operation = operation.unwrap_or("none");
+        // Which says what a token is, and has none.
+        if operation != "get_openapi" {
+            leaks::plant_members(&self.json);
+        }
+        leaks::note_answer(operation, format!("{:?}\n{}", self.headers, self.text));
     }
 
     /// What every answer has in common, and that the OpenAPI document told of it.
@@ -285,6 +306,21 @@ impl Answer {
 /// The statuses that the OpenAPI document gives for a call; `None` when it does not know the path
 /// or the method.
 fn documented(method: &Method, path: &str) -> Option<Vec<String>> {
+    let responses = &operation(method, path)?.responses.responses;
+    for response in responses.values() {
+        if let RefOr::Ref(reference) = response {
+            assert!(
+                reference
+                    .ref_location
+                    .starts_with("#/components/responses/")
+            );
+        }
+    }
+    Some(responses.keys().cloned().collect())
+}
+
+/// The operation that the OpenAPI document has for a call.
+fn operation(method: &Method, path: &str) -> Option<&'static Operation> {
     let path = path.split('?').next().unwrap_or_default();
     let given: Vec<_> = path.split('/').collect();
     let item = OPENAPI.paths.paths.iter().find_map(|(template, item)| {
@@ -296,22 +332,12 @@ fn documented(method: &Method, path: &str) -> Option<Vec<String>> {
                 .all(|(part, given)| part.starts_with('{') || part == given);
         fits.then_some(item)
     })?;
-    let operation = match *method {
+    match *method {
         Method::GET => &item.get,
         Method::POST => &item.post,
         Method::PATCH => &item.patch,
         Method::DELETE => &item.delete,
         _ => &None,
-    };
-    let responses = &operation.as_ref()?.responses.responses;
-    for response in responses.values() {
-        if let RefOr::Ref(reference) = response {
-            assert!(
-                reference
-                    .ref_location
-                    .starts_with("#/components/responses/")
-            );
-        }
     }
-    Some(responses.keys().cloned().collect())
+    .as_ref()
 }

@@ -9,4 +9,5 @@ pub mod client;
 pub mod cut;
 pub mod database;
 pub mod description;
+pub mod leaks;
 pub mod stand_in;

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyway_shared::providers::http::USER_AGENT;
 use keyway_simulator::RequestRecord;
-use keyway_simulator::vercel::{Preset, Vercel};
+use keyway_simulator::vercel::{EnvSeed, Preset, Vercel};
 
 use crate::description::{Description, Violation};
+use crate::leaks;
 
 /// What became of the requests so far.
 #[derive(Debug, Default)]
@@ -33,7 +34,22 @@ impl StandIn {
         let verdict = Arc::new(Mutex::new(Verdict::default()));
         let ours = Arc::clone(&verdict);
         vercel.observe(move |request| judge(&ours, request));
+        for shown in vercel.snapshot("prj_myapp").values() {
+            leaks::plant(&shown.value);
+        }
         Ok(Self { vercel, verdict })
+    }
+
+    /// Adds a variable as if somebody had made it by hand, and gives its id.
+    pub fn add_env(&self, project: &str, seed: &EnvSeed) -> String {
+        leaks::plant(&seed.value);
+        self.vercel.add_env(project, seed)
+    }
+
+    /// Changes a variable's value as if somebody had done it by hand.
+    pub fn edit_env(&self, project: &str, id: &str, value: &str) {
+        leaks::plant(value);
+        self.vercel.edit_env(project, id, value);
     }
 
     /// How many requests of our client were held against the description.

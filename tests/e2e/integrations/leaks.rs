@@ -1,22 +1,25 @@
 //! Secrets, tokens and keys stay where they belong: planted ones are looked for in everything that
 //! a run leaves behind.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::io::Write;
 
 use futures::StreamExt;
-use keyway_shared::telemetry::{LogFormat, logs};
+use keyway_shared::telemetry::LogFormat;
 use keyway_simulator::vercel::{CLIENT_SECRET, EnvSeed, TOKEN};
 use keyway_simulator::{Action, Fault};
+use keyway_tests::app::TestApp;
 use keyway_tests::client::Answer;
 use keyway_tests::database::{Profile, TEST_RING, redis_url};
+use keyway_tests::leaks::{Sink, find, log};
 use keyway_tests::on_both_profiles;
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
 
-use super::world::{SYNC, World};
+use super::world::{SYNC, World, id};
 
-on_both_profiles!(planted_values_are_found_nowhere);
+on_both_profiles!(
+    planted_values_are_found_nowhere,
+    a_planted_value_is_found_in_each_place,
+);
 
 const ONE: &str = "canary-one-5c1f0b7a";
 const TWO: &str = "canary-two-93d2e640";
@@ -26,50 +29,6 @@ const BAD_KEY: &str = "kw_live_canarycanarycanarycanarycanarycanary1234";
 /// How the tokens begin that the stand-in gives for a code.
 const OAUTH_TOKEN: &str = "vci_simulated";
 const PROJECT: &str = "prj_myapp";
-
-/// Text that several threads add to.
-#[derive(Debug, Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Sink {
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Sink {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-/// Everything that this process logs from here on, of all crates at the lowest level: what
-/// `KEYWAY_LOG=trace` shows. The stand-in and the test's own client are part of it.
-fn log(format: LogFormat) -> Sink {
-    static LOG: OnceLock<Sink> = OnceLock::new();
-    let sink = LOG.get_or_init(|| {
-        let sink = Sink::default();
-        let subscriber = logs("trace", format, sink.clone(), false).expect("a filter");
-        tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
-        sink
-    });
-    sink.clone()
-}
 
 /// Everything that anybody tells Redis from here on.
 async fn monitor(world: &World) -> Sink {
@@ -86,18 +45,13 @@ async fn monitor(world: &World) -> Sink {
     sink
 }
 
-/// The forms in which a text may hide.
-fn forms(canary: &str) -> [String; 3] {
-    let digits = canary.bytes().map(|byte| format!("{byte:02x}"));
-    let hex: String = digits.collect();
-    [canary.to_owned(), hex.to_uppercase(), hex]
-}
-
 async fn planted_values_are_found_nowhere(profile: Profile) {
-    let logged = log(match profile {
+    // Of all crates at the lowest level: what `KEYWAY_LOG=trace` shows.
+    let format = match profile {
         Profile::Embedded => LogFormat::Text,
         Profile::Production => LogFormat::Json,
-    });
+    };
+    let logged = log("trace", format);
     let world = World::start_with(profile, |builder| builder.system_time = true).await;
     let told_redis = match profile {
         Profile::Embedded => None,
@@ -127,7 +81,7 @@ async fn planted_values_are_found_nowhere(profile: Profile) {
     }
     let (_, ring_key) = TEST_RING.split_once(':').expect("id:key");
     let token = world.account.token.as_str();
-    for canary in [
+    let canaries = [
         ONE,
         TWO,
         REMOTE,
@@ -138,14 +92,55 @@ async fn planted_values_are_found_nowhere(profile: Profile) {
         OAUTH_TOKEN,
         ring_key,
         token,
-    ] {
-        for form in forms(canary) {
-            for (place, text) in &places {
-                let line = text.lines().find(|line| line.contains(&form));
-                assert_eq!(line, None, "{canary} is in {place}");
-            }
-        }
+    ];
+    let places: Vec<_> = places
+        .into_iter()
+        .map(|(place, text)| (place.to_owned(), text))
+        .collect();
+    let leaks = find(&canaries.map(ToOwned::to_owned).into(), &places);
+    assert_eq!(leaks, []);
+}
+
+/// What every other test relies on: that what it leaves behind is looked at.
+async fn a_planted_value_is_found_in_each_place(profile: Profile) {
+    const PLANTED: &str = "planted-8d41c07e";
+    let app = TestApp::start(profile).await;
+    let ada = app.user("ada").await;
+    ada.post("/v1/vaults", json!({ "repoFullName": "acme/web" }))
+        .await
+        .data(201);
+    let secret = json!({ "key": "A", "value": PLANTED, "environment": "staging" });
+    ada.post("/v1/vaults/acme/web/secrets", secret)
+        .await
+        .data(201);
+    let secrets = ada.get("/v1/vaults/acme/web/secrets").await.data(200);
+    let value = format!(
+        "/v1/vaults/acme/web/secrets/{}/value",
+        id(&secrets[0]["id"])
+    );
+    // This answer is where it belongs.
+    assert!(ada.get(&value).await.text.contains(PLANTED));
+    assert_eq!(app.leaks().await, []);
+
+    tracing::debug!(value = PLANTED, "a log line that says too much");
+    let panicking = async { panic!("{PLANTED} in a panic") };
+    let panicked = app.lifecycle.tracker.spawn(panicking).await;
+    assert!(panicked.is_err());
+    let sql = format!("UPDATE users SET username = '{PLANTED}'");
+    app.database.execute(&sql).await;
+    let mut expected = vec!["the log", "the database"];
+    if profile == Profile::Production {
+        app.queue.limits().count(PLANTED, 5, 0).await;
+        expected.push("Redis");
     }
+    // As another would see it.
+    ada.get("/v1/users/me").await.data(200);
+    expected.push("an answer of get_me");
+    let leaks = app.leaks().await;
+    let places: Vec<_> = leaks.iter().map(|leak| leak.place.as_str()).collect();
+    assert_eq!(places, expected, "{leaks:?}");
+    assert!(leaks.iter().all(|leak| leak.planted == PLANTED));
+    app.do_not_look();
 }
 
 /// Connects by OAuth, with the test as the browser.

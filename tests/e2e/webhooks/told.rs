@@ -57,7 +57,8 @@ async fn syncs_are_told_with_names_and_counts_and_a_signature(profile: Profile) 
         code: "INVALID_VALUE".to_owned(),
     };
     for (keys, kind) in [(&["B"][..], "sync.partial"), (&["A", "B"], "sync.failed")] {
-        set_secrets(&world, json!({ "A": kind, "B": kind })).await;
+        let value = format!("of {kind}");
+        set_secrets(&world, json!({ "A": value, "B": value })).await;
         world.vercel.fault(Fault::next(refuse(keys)).method("POST"));
         world.me.post(SYNC, world.fields()).await.data(200);
         world.vercel.clear_faults();
