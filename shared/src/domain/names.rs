@@ -70,9 +70,39 @@ pub fn is_provider_ref(text: &str) -> bool {
         && !text.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
+/// A name that somebody else chose, as it may be shown: cut, and without what would change how the
+/// text around it is shown. `None` when nothing is left.
+pub fn shown_name(text: &str) -> Option<String> {
+    const LONGEST: usize = 200;
+    let shows = |c: &char| {
+        !c.is_control()
+            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let shown: String = text.chars().filter(shows).take(LONGEST).collect();
+    let shown = shown.trim();
+    (!shown.is_empty()).then(|| shown.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_others_are_shown_without_what_moves_the_rest() {
+        assert_eq!(
+            shown_name("My App é 日本"),
+            Some("My App é 日本".to_owned())
+        );
+        let hostile = "\u{1b}[31mev\r\nERROR il\u{202e}\u{200b}\u{0}";
+        assert_eq!(shown_name(hostile), Some("[31mevERROR il".to_owned()));
+        for empty in ["", " ", "\n", "\u{202e}\u{feff}"] {
+            assert_eq!(shown_name(empty), None);
+        }
+        assert_eq!(
+            shown_name(&"é".repeat(300)).map(|name| name.chars().count()),
+            Some(200)
+        );
+    }
 
     #[test]
     fn names_at_the_edges_of_their_rules() {

@@ -25,6 +25,11 @@ pub enum BadTarget {
 /// Checks an address as far as it tells without asking anybody. What its name stands for is checked
 /// when it is called.
 pub fn check_target(text: &str, allow_private: bool) -> Result<Url, BadTarget> {
+    // Such are left out or turned around when a URL is read, and not by every reader alike.
+    let is_odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
+    if text.contains(is_odd) {
+        return Err(BadTarget::NoUrl);
+    }
     let url = Url::parse(text).map_err(|_| BadTarget::NoUrl)?;
     match url.scheme() {
         "https" => {}
@@ -213,6 +218,9 @@ mod tests {
             ("", BadTarget::NoUrl),
             ("example.com", BadTarget::NoUrl),
             ("file:///etc/passwd", BadTarget::NoUrl),
+            ("https://a\r\nb.example.com/", BadTarget::NoUrl),
+            ("https://example.com\\@127.0.0.1/", BadTarget::NoUrl),
+            (" https://example.com/", BadTarget::NoUrl),
             ("http://example.com/", BadTarget::Scheme),
             ("https://u:p@example.com/", BadTarget::Credentials),
         ] {

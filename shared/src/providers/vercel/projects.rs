@@ -8,6 +8,7 @@ use super::rows::BUILT_IN;
 use super::wire::{Link, Project as WireProject};
 use crate::domain::connection::ProviderAccount;
 use crate::domain::names::is_provider_ref;
+use crate::domain::names::shown_name;
 use crate::providers::{Project, ProviderError, Session};
 use crate::sync::remote::Destination;
 
@@ -46,16 +47,16 @@ pub(super) async fn one(
     project(client.project(session, id_or_name).await?).ok_or(ProviderError::Protocol)
 }
 
-fn project(wire: WireProject) -> Option<Project> {
+pub(super) fn project(wire: WireProject) -> Option<Project> {
     let id = wire.id.filter(|id| !id.is_empty())?;
     let custom = wire
         .custom_environments
         .into_iter()
         .filter_map(|environment| environment.slug.or(environment.id));
     Some(Project {
-        name: wire.name.unwrap_or_else(|| id.clone()),
-        linked_repo: wire.link.first().and_then(linked_repo),
-        framework: wire.framework,
+        name: shown(wire.name.as_deref()).unwrap_or_else(|| id.clone()),
+        linked_repo: shown(wire.link.first().and_then(linked_repo).as_deref()),
+        framework: shown(wire.framework.as_deref()),
         environments: BUILT_IN
             .iter()
             .map(|&name| name.to_owned())
@@ -63,6 +64,11 @@ fn project(wire: WireProject) -> Option<Project> {
             .collect(),
         id,
     })
+}
+
+/// What people at the provider have chosen, for people here.
+fn shown(name: Option<&str>) -> Option<String> {
+    name.and_then(shown_name)
 }
 
 /// `owner/repo` of every kind of link. Of one that is not known yet, whatever fields have the names
@@ -171,7 +177,7 @@ pub(super) async fn account(
     let user_id = user.id.ok_or(ProviderError::Protocol)?;
     let team_name = match &team_id {
         Some(id) => match client.team(session, id).await {
-            Ok(team) => team.name.or(team.slug).or_else(|| Some(id.clone())),
+            Ok(team) => shown(team.name.or(team.slug).as_deref()).or_else(|| Some(id.clone())),
             // An installation may lack the right to show its team; a user may not be in it. Only the
             // former sees the team's projects.
             Err(failure) if failure.error == ProviderError::Forbidden => {
@@ -183,12 +189,9 @@ pub(super) async fn account(
         None => None,
     };
     Ok(ProviderAccount {
-        username: user
-            .username
-            .or(user.name)
-            .unwrap_or_else(|| user_id.clone()),
+        username: shown(user.username.or(user.name).as_deref()).unwrap_or_else(|| user_id.clone()),
         user_id,
-        email: user.email,
+        email: shown(user.email.as_deref()),
         team_id,
         team_name,
     })
@@ -222,7 +225,7 @@ async fn nameless_account(
             .team(session, team)
             .await
             .ok()
-            .and_then(|team| team.name.or(team.slug)),
+            .and_then(|team| shown(team.name.or(team.slug).as_deref())),
         None => None,
     };
     Ok(ProviderAccount {
