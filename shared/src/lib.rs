@@ -11,6 +11,8 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod entropy;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod github;
 pub mod guarded;
 pub mod lifecycle;

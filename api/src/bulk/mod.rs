@@ -1,6 +1,5 @@
 //! All secrets of an environment at once, as the command line client reads and writes them.
 
-mod dotenv;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod view;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
+use keyway_shared::domain::dotenv;
 use keyway_shared::domain::names::MAX_SECRETS;
 use keyway_shared::domain::vault::Role;
 use keyway_shared::secret::Secret;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{dotenv, open_environment};
+use super::open_environment;
 use crate::auth::roles;
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;

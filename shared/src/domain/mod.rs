@@ -5,6 +5,7 @@ pub mod account;
 pub mod activity;
 pub mod auto_sync;
 pub mod connection;
+pub mod dotenv;
 pub mod gate;
 pub mod job;
 pub mod link;

@@ -238,7 +238,7 @@ fn team(session: &Session) -> Query {
         .collect()
 }
 
-fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+pub(super) fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
     if answer.is_success() {
         Ok(answer.json()?)
     } else {
@@ -248,7 +248,7 @@ fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
 
 /// Two forms of a list are described, and a third: a variable by itself. That one cannot be told
 /// from a list that was cut, so it counts as one.
-fn env_page(answer: &Answer) -> Result<EnvPage, Failure> {
+pub(super) fn env_page(answer: &Answer) -> Result<EnvPage, Failure> {
     let list: EnvList = json(answer)?;
     if let Some(rows) = list.envs {
         return Ok(EnvPage {
@@ -269,7 +269,7 @@ fn env_page(answer: &Answer) -> Result<EnvPage, Failure> {
 }
 
 /// A page, or a bare list.
-fn project_page(answer: &Answer) -> Result<ProjectList, Failure> {
+pub(super) fn project_page(answer: &Answer) -> Result<ProjectList, Failure> {
     let bare = answer.is_success() && answer.body.trim_ascii_start().starts_with(b"[");
     let list = if bare {
         ProjectList {

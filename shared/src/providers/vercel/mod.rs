@@ -9,6 +9,7 @@ mod client;
 mod codes;
 mod deletes;
 mod errors;
+pub(crate) mod fuzzing;
 mod lenient;
 mod oauth;
 mod projects;

@@ -54,7 +54,7 @@ pub(super) async fn exchange(
 }
 
 /// A refusal comes in Vercel's form or in that of OAuth, where `error` is the code itself.
-fn judge(answer: &Answer) -> Result<AccessToken, ProviderError> {
+pub(super) fn judge(answer: &Answer) -> Result<AccessToken, ProviderError> {
     if answer.is_success() {
         return answer.json();
     }

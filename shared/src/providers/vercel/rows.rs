@@ -56,10 +56,10 @@ pub(super) async fn list(
 
 /// A row that nothing can be done with.
 #[derive(Debug)]
-struct Nameless;
+pub(super) struct Nameless;
 
 /// One row. `ours` is the installation that the credential belongs to.
-fn row(env: Env, ours: Option<&str>) -> Result<RemoteRow, Nameless> {
+pub(super) fn row(env: Env, ours: Option<&str>) -> Result<RemoteRow, Nameless> {
     let (Some(id), Some(key)) = (&env.id, &env.key) else {
         return Err(Nameless);
     };

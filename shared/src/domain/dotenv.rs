@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use keyway_shared::secret::Secret;
+use crate::secret::Secret;
 
 /// The whole text, a line for each key, in order of the keys.
-pub(super) fn write(values: &BTreeMap<String, Secret>) -> String {
+pub fn write(values: &BTreeMap<String, Secret>) -> String {
     let mut text = String::new();
     for (key, value) in values {
         text.push_str(key);
@@ -45,7 +45,7 @@ fn quote_for(value: &str) -> Option<char> {
 
 /// Whether `pushed` is what that client makes of the first line of `stored`: the rest of a value of
 /// several lines was lost on the way, and writing it back would destroy the value.
-pub(super) fn is_torn(stored: &str, pushed: &str) -> bool {
+pub fn is_torn(stored: &str, pushed: &str) -> bool {
     let Some((first, _)) = stored.split_once('\n') else {
         return false;
     };
@@ -57,7 +57,7 @@ pub(super) fn is_torn(stored: &str, pushed: &str) -> bool {
 }
 
 /// What the client makes of the text after the `=` of one line.
-fn client_reads(text: &str) -> &str {
+pub(crate) fn client_reads(text: &str) -> &str {
     let text = text.trim();
     ['"', '\'']
         .into_iter()
