@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, Ref, RefOr,
     Required, Response, ResponseBuilder,
@@ -18,6 +20,10 @@ use crate::error::Problem;
 
 /// Name of the security scheme.
 const BEARER: &str = "bearer";
+/// Name of that of links, which cannot bear a header.
+const TICKET: &str = "ticket";
+/// What pages are.
+const PAGE: &str = "text/html";
 
 /// Name, status and meaning of the shared error answers.
 const ERRORS: &[(&str, &str, &str)] = &[
@@ -71,6 +77,13 @@ pub(crate) fn base() -> OpenApi {
                 .build(),
         ),
     );
+    components = components.security_scheme(
+        TICKET,
+        SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description(
+            "ticket",
+            "Works once, for two minutes: see `authorize-ticket`.",
+        ))),
+    );
     let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
     Problem::schemas(&mut schemas);
     for (name, schema) in schemas {
@@ -115,6 +128,7 @@ pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
             &mut item.delete,
         ];
         for operation in operations.into_iter().flatten() {
+            tells_browsers(operation);
             for (status, response) in &mut operation.responses.responses {
                 if let RefOr::T(response) = response
                     && response.description.is_empty()
@@ -131,6 +145,35 @@ pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
         }
     }
     openapi
+}
+
+/// What answers with pages refuses with pages as well, or with a problem, whoever notices first.
+fn tells_browsers(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    let has_pages = responses.values().any(|response| match response {
+        RefOr::T(response) => response.content.contains_key(PAGE),
+        RefOr::Ref(_) => false,
+    });
+    if !has_pages {
+        return;
+    }
+    for (status, response) in responses {
+        if !status.starts_with('4') {
+            continue;
+        }
+        let description = match response {
+            RefOr::T(response) => std::mem::take(&mut response.description),
+            RefOr::Ref(_) => {
+                let known = ERRORS.iter().find(|(_, known, _)| known == status);
+                known.map_or("", |(.., description)| description).to_owned()
+            }
+        };
+        let mut both = problem(&description);
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let page = ContentBuilder::new().schema(Some(text)).build();
+        both.content.insert(PAGE.to_owned(), RefOr::T(page));
+        *response = RefOr::T(both);
+    }
 }
 
 /// Every POST takes an `Idempotency-Key`, and may be refused for it.

@@ -21,7 +21,7 @@ use crate::validate::Checks;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct CreateEnvironment {
     /// `^[a-z][a-z0-9_-]{1,29}$`
-    #[schema(example = "preview")]
+    #[schema(example = "preview", pattern = "^[a-z][a-z0-9_-]{1,29}$")]
     name: String,
     /// `development`, `standard` or `protected`; the name suggests one.
     #[schema(value_type = Option<String>)]

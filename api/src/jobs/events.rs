@@ -13,11 +13,12 @@ use keyway_shared::domain::job::JobState;
 use keyway_shared::queue::Waiter;
 use keyway_shared::store::{JobView, StoreError};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::JobBody;
-use crate::auth::roles;
 use crate::at_once::{Held, Open};
+use crate::auth::roles;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path};
 use crate::schema::{Guarded, Missing};
@@ -45,7 +46,7 @@ const NO_BUFFER: HeaderName = HeaderName::from_static("x-accel-buffering");
     tag = "jobs",
     params(("id" = Uuid, Path, description = "The job.")),
     responses(
-        (status = 200, description = "The stream of events.", body = String,
+        (status = 200, description = "The stream of events.", body = JobEvent,
             content_type = "text/event-stream"),
         Guarded, Missing
     )
@@ -56,15 +57,15 @@ pub(crate) async fn follow_job(
     Path(id): Path<Uuid>,
 ) -> Result<Response, ApiError> {
     caller.require(Scope::ReadSecrets)?;
-    let waiter = state.queue.waiter(id);
     let held = Held::take(&state, &caller, Open::Stream).await?;
+    let waiter = state.queue.waiter(id);
     let mut feed = Feed {
         state,
         caller,
         id,
         waiter,
-        seen: None,
         held,
+        seen: None,
         ended: false,
     };
     // What cannot be followed is an answer of its own, not an empty stream.
@@ -78,6 +79,28 @@ pub(crate) async fn follow_job(
         Some((Ok::<_, Infallible>(event), (None, feed)))
     });
     Ok(answer(events))
+}
+
+/// One event of the stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the document: events are written as text")]
+pub(crate) struct JobEvent {
+    /// `job`, or `end` for the last.
+    event: EventName,
+    /// The job's document.
+    data: String,
+    /// Milliseconds after which a client whose stream broke off comes back; in the first.
+    #[schema(required = false)]
+    retry: Option<u64>,
+}
+
+/// What an event is called.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "for the document")]
+pub(crate) enum EventName {
+    Job,
+    End,
 }
 
 fn answer(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
@@ -98,6 +121,7 @@ struct Feed {
     caller: Caller,
     id: Uuid,
     waiter: Waiter,
+    held: Held,
     seen: Option<Seen>,
     ended: bool,
 }
@@ -110,6 +134,7 @@ impl Feed {
                 () = self.state.lifecycle.soft.cancelled() => return None,
                 _ = timeout(LOOK_EVERY, self.waiter.changed()) => {}
             }
+            self.held.keep(&self.state).await;
             match self.look().await {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) if self.seen.is_none() => return None,
@@ -121,7 +146,6 @@ impl Feed {
         None
     }
 
-    held: Held,
     /// The job as it stands, unless the client knows that; also whether it may still see it at all:
     /// if not, nothing counts as seen.
     async fn look(&mut self) -> Result<Option<Event>, StoreError> {
@@ -134,7 +158,6 @@ impl Feed {
         let now = self.state.ambient.now();
         let view = if self.caller.credential.is_alive(&mut tx, now).await? {
             tx.find_job(user, self.id).await?
-            self.held.keep(&self.state).await;
         } else {
             None
         };

@@ -24,7 +24,7 @@ use crate::validate::Checks;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct CreateSecret {
     /// `^[A-Za-z_][A-Za-z0-9_]{0,255}$`
-    #[schema(example = "DATABASE_URL")]
+    #[schema(example = "DATABASE_URL", pattern = "^[A-Za-z_][A-Za-z0-9_]{0,255}$")]
     key: String,
     /// At most 64 KiB.
     #[schema(value_type = String)]

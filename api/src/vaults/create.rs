@@ -26,7 +26,10 @@ const ENVIRONMENTS: [&str; 3] = ["development", "staging", "production"];
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreateVault {
     /// `owner/repo`; names are told apart without regard to case.
-    #[schema(example = "acme/web")]
+    #[schema(
+        example = "acme/web",
+        pattern = "^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
+    )]
     repo_full_name: String,
 }
 

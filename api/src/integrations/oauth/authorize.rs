@@ -55,6 +55,7 @@ pub(crate) struct AuthorizeFields {
     path = "/v1/integrations/{provider}/authorize",
     operation_id = "authorize_provider",
     tag = "integrations",
+    security(("bearer" = []), ("ticket" = [])),
     params(("provider" = String, Path, description = "The provider.", example = "vercel"), AuthorizeFields),
     responses(
         (status = 200, description = "With a ticket: a page that asks.", body = String, content_type = "text/html"),
