@@ -40,6 +40,7 @@ const NOTED: &[(&str, &str)] = &[
     ("push_secrets", "secrets_pushed"),
     ("empty_trash", "secret_permanently_deleted"),
     ("set_environment_type", "permission_changed"),
+    ("set_environment_rules", "permission_changed"),
     ("rename_environment", "environment_renamed"),
     ("create_environment", "environment_created"),
     ("add_member", "permission_changed"),
@@ -91,6 +92,7 @@ const OTHERWISE: &[(&str, &str)] = &[
         "opens a page that asks; what follows is noted",
     ),
     ("validate_token", "asks, and changes nothing"),
+    ("check_installation", "asks, and changes nothing"),
     (
         "test_webhook",
         "changes nothing; the delivery is in the webhook's own list",
