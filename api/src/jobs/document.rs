@@ -190,6 +190,11 @@ impl JobBody {
         }
     }
 
+    /// Whether nothing more comes of it.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.finished_at.is_some()
+    }
+
     /// The document of a job that the user may see.
     pub(super) async fn load(
         tx: &mut Tx,

@@ -171,6 +171,9 @@ impl Feed {
         }
         let report = tx.find_report(self.id).await?.unwrap_or_default();
         tx.commit().await?;
+        if view.job.state.is_final() {
+            self.state.store.settle_on_disk().await?;
+        }
         self.seen = now;
         self.ended = view.job.state.is_final();
         let name = if self.ended { "end" } else { "job" };

@@ -48,6 +48,9 @@ pub(crate) async fn get_job(
         .ok_or_else(|| ApiError::not_found("job"))?;
     let attempts = tx.list_attempts(id).await?;
     tx.commit().await?;
+    if job.has_ended() {
+        state.store.settle_on_disk().await?;
+    }
     Ok(Data(JobWithAttempts {
         job,
         attempts: attempts.into_iter().map(AttemptBody::from).collect(),

@@ -240,5 +240,8 @@ pub(super) async fn document(
     let mut tx = state.store.begin_read().await?;
     let job = JobBody::load(&mut tx, caller.user.id, id).await?;
     tx.commit().await?;
+    if job.as_ref().is_some_and(JobBody::has_ended) {
+        state.store.settle_on_disk().await?;
+    }
     job.ok_or_else(|| ApiError::not_found("job"))
 }

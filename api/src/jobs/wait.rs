@@ -139,6 +139,9 @@ impl Pending {
         let mut tx = state.store.begin_read_statement().await?;
         let job = tx.job_with_result(self.id).await?;
         tx.commit().await?;
+        if job.as_ref().is_some_and(|(job, _)| job.state.is_final()) {
+            state.store.settle_on_disk().await?;
+        }
         Ok(job)
     }
 }

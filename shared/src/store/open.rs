@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -14,7 +15,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, Executor};
 
-use super::tx::{Conn, Context, Unit};
+use super::tx::{Conn, Context, SqliteCommit, Unit};
 use super::write_ahead_log::WriteAheadLog;
 use super::{StoreError, Tx};
 use crate::ambient::Ambient;
@@ -176,6 +177,15 @@ impl Store {
             .collect())
     }
 
+    /// How many workers have shown themselves since: none where the schema knows of none.
+    pub async fn running_workers(&self, since: DateTime<Utc>) -> Result<i64, StoreError> {
+        let mut tx = self.begin_read().await?;
+        match tx.live_processes("worker", since).await {
+            Err(StoreError::Database(error)) if is_missing_table(&error) => Ok(0),
+            running => running,
+        }
+    }
+
     /// Loads the key of fingerprints, or makes it at the first start.
     ///
     /// [`StoreError::WrongKey`] when the ring has a key of the right id that does not open it,
@@ -202,7 +212,10 @@ impl Store {
         match &self.pools {
             Pools::Postgres(pool) => pool.acquire().await?.ping().await?,
             // A reader: the writer may be busy for long, which is not the same as being away.
-            Pools::Sqlite { readers, .. } => readers.acquire().await?.ping().await?,
+            Pools::Sqlite { readers, log, .. } => {
+                check(log)?;
+                readers.acquire().await?.ping().await?;
+            }
         }
         Ok(())
     }
@@ -213,8 +226,8 @@ impl Store {
         match &self.pools {
             Pools::Postgres(pool) => Ok(self.tx(begin_postgres(pool, None).await?)),
             Pools::Sqlite { writer, log, .. } => {
-                let conn = begin_sqlite(writer, IMMEDIATE).await?;
-                Ok(self.lasting(conn, log))
+                let conn = begin_sqlite(writer, log, IMMEDIATE).await?;
+                Ok(self.writing(conn, log, true))
             }
         }
     }
@@ -225,38 +238,48 @@ impl Store {
     /// fleeting where a lasting record that rests on it precedes whatever cannot be taken back.
     pub async fn begin_fleeting(&self) -> Result<Tx, StoreError> {
         const POSTGRES: &str = "BEGIN; SET LOCAL synchronous_commit = off";
-        let conn = match &self.pools {
-            Pools::Postgres(pool) => begin_postgres(pool, Some(POSTGRES)).await?,
-            Pools::Sqlite { writer, .. } => begin_sqlite(writer, IMMEDIATE).await?,
-        };
-        Ok(self.tx(conn))
+        match &self.pools {
+            Pools::Postgres(pool) => Ok(self.tx(begin_postgres(pool, Some(POSTGRES)).await?)),
+            Pools::Sqlite { writer, log, .. } => {
+                let conn = begin_sqlite(writer, log, IMMEDIATE).await?;
+                Ok(self.writing(conn, log, false))
+            }
+        }
     }
 
     /// The same for a single statement, which has to say itself that it is fleeting on Postgres, as
     /// [`Tx::claim_job`] does.
     pub async fn begin_fleeting_statement(&self) -> Result<Tx, StoreError> {
-        Ok(self.tx(match &self.pools {
-            Pools::Postgres(pool) => Conn::Postgres(Unit::Statement(pool.acquire().await?)),
-            Pools::Sqlite { writer, .. } => Conn::Sqlite(Unit::Statement(writer.acquire().await?)),
-        }))
+        self.begin_statement_that(false).await
     }
 
     /// Begins a unit of work of a single statement that may write. It is done when the statement is;
     /// [`Tx::commit`] then gives the connection back, and on SQLite waits for the disk. Which calls make
     /// one statement, they say.
     pub async fn begin_statement(&self) -> Result<Tx, StoreError> {
-        let tx = self.begin_fleeting_statement().await?;
-        Ok(match &self.pools {
-            Pools::Postgres(_) => tx,
-            Pools::Sqlite { log, .. } => self.lasting(tx.conn, log),
-        })
+        self.begin_statement_that(true).await
+    }
+
+    async fn begin_statement_that(&self, lasts: bool) -> Result<Tx, StoreError> {
+        match &self.pools {
+            Pools::Postgres(pool) => {
+                let conn = Conn::Postgres(Unit::Statement(pool.acquire().await?));
+                Ok(self.tx(conn))
+            }
+            Pools::Sqlite { writer, log, .. } => {
+                check(log)?;
+                let conn = Conn::Sqlite(Unit::Statement(writer.acquire().await?));
+                Ok(self.writing(conn, log, lasts))
+            }
+        }
     }
 
     /// The same, for one that only reads.
     pub async fn begin_read_statement(&self) -> Result<Tx, StoreError> {
         match &self.pools {
             Pools::Postgres(_) => self.begin_fleeting_statement().await,
-            Pools::Sqlite { readers, .. } => {
+            Pools::Sqlite { readers, log, .. } => {
+                check(log)?;
                 let conn = Conn::Sqlite(Unit::Statement(readers.acquire().await?));
                 Ok(self.tx(conn))
             }
@@ -268,9 +291,19 @@ impl Store {
         const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let conn = match &self.pools {
             Pools::Postgres(pool) => begin_postgres(pool, Some(SNAPSHOT)).await?,
-            Pools::Sqlite { readers, .. } => begin_sqlite(readers, "BEGIN").await?,
+            Pools::Sqlite { readers, log, .. } => begin_sqlite(readers, log, "BEGIN").await?,
         };
         Ok(self.tx(conn))
+    }
+
+    /// Returns when what could be read before the call lasts: to be waited for before others are told
+    /// of what they will rely on. Postgres shows no commit before it lasts, but fleeting ones; on SQLite
+    /// there is something to wait for only if there was a commit since the last wait.
+    pub async fn settle_on_disk(&self) -> Result<(), StoreError> {
+        if let Pools::Sqlite { log, .. } = &self.pools {
+            log.sync().await.map_err(sqlx::Error::Io)?;
+        }
+        Ok(())
     }
 
     /// Waits for the connections to come back and closes them.
@@ -291,24 +324,38 @@ impl Store {
         Tx {
             conn,
             context: self.context.clone(),
-            log: None,
+            commit: None,
             now: None,
         }
     }
 
-    /// One that waits for the disk at its end.
-    fn lasting(&self, conn: Conn, log: &Arc<WriteAheadLog>) -> Tx {
+    /// One of SQLite's writer, which is held by now.
+    fn writing(&self, conn: Conn, log: &Arc<WriteAheadLog>, lasts: bool) -> Tx {
+        let commits_itself = matches!(conn, Conn::Sqlite(Unit::Statement(_)));
         Tx {
-            log: Some(Arc::clone(log)),
+            commit: Some(SqliteCommit {
+                number: commits_itself.then(|| log.begin_commit()),
+                log: Arc::clone(log),
+                lasts,
+            }),
             ..self.tx(conn)
         }
     }
 }
 
+fn check(log: &WriteAheadLog) -> Result<(), sqlx::Error> {
+    log.check().map_err(sqlx::Error::Io)
+}
+
 /// Takes SQLite's lock for writing at the beginning: a later wish for it might come too late.
 const IMMEDIATE: &str = "BEGIN IMMEDIATE";
 
-async fn begin_sqlite(pool: &SqlitePool, statement: &'static str) -> Result<Conn, sqlx::Error> {
+async fn begin_sqlite(
+    pool: &SqlitePool,
+    log: &WriteAheadLog,
+    statement: &'static str,
+) -> Result<Conn, sqlx::Error> {
+    check(log)?;
     let tx = pool.begin_with(statement).await?;
     Ok(Conn::Sqlite(Unit::Transaction(tx)))
 }
@@ -390,19 +437,21 @@ async fn sqlite(options: &StoreOptions) -> Result<Pools, StoreError> {
         .busy_timeout(BUSY_TIMEOUT)
         // Whoever needs a commit to last waits for that himself: see `write_ahead_log`.
         .synchronous(SqliteSynchronous::Normal);
-    let log = Arc::new(WriteAheadLog::of(&file));
     if options.read_only {
         let readers = sqlite_readers(options, connect).await?;
         let writer = readers.clone();
         return Ok(Pools::Sqlite {
             writer,
             readers,
-            log,
+            log: Arc::new(WriteAheadLog::of(&file)),
         });
     }
-    make_private(&file)
+    let cannot_be_made = |error| unusable(format!("{} cannot be made: {error}", file.display()));
+    make_private(&file).await.map_err(cannot_be_made)?;
+    let file = tokio::fs::canonicalize(&file)
         .await
-        .map_err(|error| unusable(format!("{} cannot be made: {error}", file.display())))?;
+        .map_err(cannot_be_made)?;
+    let log = Arc::new(WriteAheadLog::of(&file));
     // The writer first: it sets the journal mode, which the readers may not.
     let writer = SqlitePoolOptions::new()
         .min_connections(1)
@@ -490,9 +539,9 @@ mod tests {
             panic!("SQLite")
         };
         let waited = async |tx: Tx| {
-            let before = log.syncs().await;
+            let before = log.syncs();
             tx.commit().await.unwrap();
-            log.syncs().await - before
+            log.syncs() - before
         };
         assert_eq!(waited(store.begin().await.unwrap()).await, 1);
         assert_eq!(waited(store.begin_statement().await.unwrap()).await, 1);

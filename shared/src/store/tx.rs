@@ -77,10 +77,20 @@ impl<DB: Database> DerefMut for Unit<DB> {
 pub struct Tx {
     pub(super) conn: Conn,
     pub(super) context: Context,
-    /// What has to be on the disk before the unit of work counts as committed.
-    pub(super) log: Option<Arc<WriteAheadLog>>,
+    /// Where its commit is counted, of a unit of work that may write to SQLite.
+    pub(super) commit: Option<SqliteCommit>,
     /// The time of this unit of work, once it was asked for.
     pub(super) now: Option<DateTime<Utc>>,
+}
+
+/// How a unit of work of SQLite's writer is committed.
+#[derive(Debug)]
+pub(super) struct SqliteCommit {
+    pub(super) log: Arc<WriteAheadLog>,
+    /// Of a single statement, which commits by itself: its number is drawn before it runs.
+    pub(super) number: Option<u64>,
+    /// It does not count as committed before it is on the disk.
+    pub(super) lasts: bool,
 }
 
 /// Runs one query on whichever database the unit of work is on. The query is written once; the macro
@@ -149,12 +159,19 @@ pub(super) use push_current_member;
 impl Tx {
     /// Makes everything done since [`begin`](super::Store::begin) durable and visible.
     pub async fn commit(self) -> Result<(), StoreError> {
+        let counted = self.commit.map(|commit| {
+            let number = commit.number.unwrap_or_else(|| commit.log.begin_commit());
+            (commit, number)
+        });
         match self.conn {
             Conn::Postgres(unit) => unit.commit().await?,
             Conn::Sqlite(unit) => unit.commit().await?,
         }
-        if let Some(log) = self.log {
-            log.sync().await.map_err(sqlx::Error::Io)?;
+        if let Some((commit, number)) = counted {
+            commit.log.committed(number);
+            if commit.lasts {
+                commit.log.sync().await.map_err(sqlx::Error::Io)?;
+            }
         }
         Ok(())
     }

@@ -20,6 +20,8 @@ impl Run<'_> {
         let mut tx = self.engine.store().begin_read().await?;
         let outgoing = tx.outgoing(self.job.id).await?;
         tx.commit().await?;
+        // It is told of what may have been committed a moment ago.
+        self.engine.store().settle_on_disk().await?;
         let outgoing = outgoing
             .filter(|outgoing| !outgoing.is_disabled)
             .ok_or_else(|| gone("The webhook is disabled or gone."))?;

@@ -158,15 +158,17 @@ impl Tx {
             lease_until = dialect.lease_until,
             fleeting = dialect.fleeting,
         );
-        let row: Option<JobRow> = on!(self, |conn| sqlx::query_as(AssertSqlSafe(sql))
+        // All rows, of which there is one: SQLite commits a statement that stands alone when it has run
+        // to its end, and says only there when it could not.
+        let rows: Vec<JobRow> = on!(self, |conn| sqlx::query_as(AssertSqlSafe(sql))
             .bind(id)
             .bind(worker)
             .bind(lease_id)
             .bind(now.map(|now| now + lease))
             .bind(now)
             .bind(lease.as_secs_f64())
-            .fetch_optional(conn))?;
-        row.map(Job::try_from).transpose()
+            .fetch_all(conn))?;
+        rows.into_iter().next().map(Job::try_from).transpose()
     }
 
     /// Puts off the next ring of a job that could not be claimed. One that is not due keeps it.
