@@ -4,6 +4,7 @@
 
 mod crash;
 mod keys;
+mod migrations;
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -2,6 +2,9 @@
 -- direction: a push of a thousand keys wrote two thousand rows, and a sync that finds nothing to do read
 -- a thousand.
 
+-- A process of before that is about to commit what it wrote there must not be missed.
+LOCK TABLE fingerprints, written_keys, syncs IN ACCESS EXCLUSIVE MODE;
+
 CREATE TABLE destinations (
     environment_id uuid        NOT NULL CONSTRAINT destinations_environment_id_fkey
         REFERENCES environments (id) ON DELETE CASCADE,

@@ -1,16 +1,18 @@
 //! `keyway migrate`
 
+use chrono::TimeDelta;
 use clap::Args;
 use keyway_shared::ambient::Ambient;
 
 use crate::args::StorageArgs;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::{compose, output};
 
 /// Bring the database's schema up to date
 ///
-/// Safe to run from several places at once, and while older processes are running. `keyway serve`
-/// does it by itself; with `keyway api` and `keyway worker` it is a step of its own before they start.
+/// Safe to run from several places at once. `keyway serve` does it by itself; with `keyway api` and
+/// `keyway worker` it is a step of its own, after the older ones were stopped and before the new ones
+/// start: what a migration takes away, older processes cannot do without.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  DATABASE_URL=postgres://keyway@db/keyway KEYWAY_ENCRYPTION_KEYS_FILE=/run/secrets/keys keyway migrate"
@@ -18,7 +20,13 @@ use crate::{compose, output};
 pub(crate) struct MigrateArgs {
     #[command(flatten)]
     storage: StorageArgs,
+    /// Migrate although older workers are running: jobs that they take from then on may fail
+    #[arg(long)]
+    while_running: bool,
 }
+
+/// A worker shows itself every few seconds.
+const SHOWN_WITHIN: TimeDelta = TimeDelta::seconds(15);
 
 pub(crate) async fn run(args: &MigrateArgs) -> Outcome {
     args.storage.log.init(Some("warn"))?;
@@ -26,6 +34,16 @@ pub(crate) async fn run(args: &MigrateArgs) -> Outcome {
     let storage = args.storage.prepare(&ambient)?;
     let store = compose::connect(&storage.database, &storage.keys, &ambient).await?;
     let pending = store.pending_migrations().await?;
+    if !pending.is_empty() && !args.while_running {
+        let running = store.running_workers(ambient.now() - SHOWN_WITHIN).await?;
+        if running > 0 {
+            return Err(Failure::new(format!(
+                "{running} older workers are running, or were a few seconds ago, and may not get on \
+                 with the new schema"
+            ))
+            .hint("stop them and the API first, or say --while-running"));
+        }
+    }
     store.migrate().await?;
     // The keys are tried here already, so that a wrong one shows before anything starts with it.
     store.unlock().await?;
