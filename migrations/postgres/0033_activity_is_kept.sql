@@ -1,6 +1,6 @@
 -- Entries of the activity log are added, and not changed; they are removed only when they are older
 -- than a pruning says that goes on in the same transaction. Whoever owns the tables can take the
--- triggers away: they stand against mistakes, and against whoever can run statements and no more.
+-- triggers away, and whoever can run statements can write a pruning: they stand against mistakes.
 
 -- Empty but inside of a transaction that prunes.
 CREATE TABLE activity_pruning (
