@@ -55,6 +55,11 @@ impl Held {
         let slots = state.queue.slots();
         let mut held = Vec::new();
         if let Some(limit) = all {
+            // Whoever makes more credentials still leaves half of the room to others.
+            let share = limit.div_ceil(2);
+            let slot = slots.take_here(&format!("{}:{}", open.as_str(), caller.user.id), share);
+            let rule = "streams of one user are open in this process. End some";
+            held.push(slot.ok_or_else(|| refusal(open, share, rule))?);
             let slot = slots.take_here(open.as_str(), limit);
             let rule = "streams are open in this process";
             held.push(slot.ok_or_else(|| refusal(open, limit, rule))?);

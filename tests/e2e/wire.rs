@@ -169,6 +169,21 @@ async fn a_body_that_does_not_arrive_is_cut_off() {
             "{answer}"
         );
     }
+    // Forms, which nobody needs a credential for.
+    for path in [
+        "/v1/auth/device/verify",
+        "/v1/auth/sign-in",
+        "/v1/integrations/vercel/authorize",
+    ] {
+        let mut wire = Wire::open(&app).await;
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+             content-length: 100\r\n\r\n"
+        );
+        wire.send(head).await;
+        let answer = wire.until("</html>").await;
+        assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod client;
 mod credential;
 mod environment;
 pub(crate) mod field;
+mod form;
 mod path;
 mod query;
 
@@ -17,6 +18,7 @@ pub use client::ClientInfo;
 pub(crate) use client::{client_address, network_of};
 pub use credential::Credential;
 pub(crate) use environment::{admit, admit_all, open_environment, open_environment_by_id};
+pub(crate) use form::Form;
 pub(crate) use path::open_vault;
 pub use path::{Path, VaultPath};
 pub use query::{Page, Query, StrictQuery};

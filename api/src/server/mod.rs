@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -66,6 +67,7 @@ pub async fn serve(listener: TcpListener, state: ApiState) -> io::Result<()> {
                 };
                 // A request and its answer are small; waiting for more to send would cost 40 ms.
                 stream.set_nodelay(true).unwrap_or_default();
+                give_up_on_the_dead(&stream, state.options.connections.unread_timeout);
                 let router = router.clone();
                 connections.spawn(connection(stream, peer, place, router, state.clone()));
             }
@@ -159,6 +161,22 @@ fn builder() -> Builder<TokioExecutor> {
         .max_header_list_size(MAX_HEADER as u32)
         .keep_alive_interval(Some(Duration::from_secs(30)));
     builder
+}
+
+/// A client whose machine went away without a word takes what is sent to it into nobody's memory. The
+/// system gives up on it after a quarter of an hour; we, after the time that any answer may go untaken.
+fn give_up_on_the_dead(stream: &TcpStream, after: Duration) {
+    let idle = after.max(Duration::from_secs(1));
+    let set = sockopt::set_socket_keepalive(stream, true)
+        .and_then(|()| sockopt::set_tcp_keepidle(stream, idle));
+    #[cfg(target_os = "linux")]
+    let set = set.and_then(|()| {
+        let after = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+        sockopt::set_tcp_user_timeout(stream, after)
+    });
+    if let Err(error) = set {
+        tracing::debug!(%error, "a connection's times could not be set");
+    }
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

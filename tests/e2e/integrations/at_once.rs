@@ -78,7 +78,7 @@ async fn a_credential_has_so_many_waits_at_once(profile: Profile) {
 async fn a_credential_has_so_many_streams_at_once(profile: Profile) {
     let options = ApiOptions {
         streams: Some(1),
-        all_streams: Some(2),
+        all_streams: Some(4),
         ..ApiOptions::default()
     };
     let world = start(profile, options).await;
@@ -93,15 +93,30 @@ async fn a_credential_has_so_many_streams_at_once(profile: Profile) {
     let rule = "At most 1 streams of one credential are open at once. End some.";
     assert_eq!(refused(&world.me, &path).await, rule);
 
-    let mut others = Vec::new();
-    for _ in 0..2 {
+    // More credentials do not give one user all of a process.
+    let session = async || {
         let token = world.app.session(&world.account.user).await.1;
-        others.push(world.app.client(&token));
-    }
-    let mut second = others[0].events(&path).await;
+        world.app.client(&token)
+    };
+    let mut second = session().await.events(&path).await;
     assert!(second.next().await.is_some());
-    let rule = "At most 2 streams are open in this process.";
-    assert_eq!(refused(&others[1], &path).await, rule);
+    let rule = "At most 2 streams of one user are open in this process. End some.";
+    assert_eq!(refused(&session().await, &path).await, rule);
+    let mut more = Vec::new();
+    for name in ["eve", "kim", "zoe"] {
+        let user = world.app.user(name).await;
+        let invite = json!({ "username": name, "role": "read" });
+        let members = "/v1/vaults/acme/my-app/members";
+        world.me.post(members, invite).await.data(201);
+        if name == "zoe" {
+            let rule = "At most 4 streams are open in this process.";
+            assert_eq!(refused(&user, &path).await, rule);
+        } else {
+            let mut stream = user.events(&path).await;
+            assert!(stream.next().await.is_some());
+            more.push(stream);
+        }
+    }
     if profile == Profile::Production {
         // The credential's own are those of all processes.
         let elsewhere = world.app.another().await;

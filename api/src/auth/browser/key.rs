@@ -1,8 +1,6 @@
 //! `POST /v1/auth/sign-in`: local mode.
 
-use axum::Form;
 use axum::extract::State;
-use axum::extract::rejection::FormRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -11,7 +9,7 @@ use utoipa::ToSchema;
 use super::signed_in;
 use crate::auth::{cookies, local, session};
 use crate::error::ApiError;
-use crate::extract::ClientInfo;
+use crate::extract::{ClientInfo, Form};
 use crate::pages::redirect::allowed;
 use crate::pages::{self, Page, Sign, private};
 use crate::schema::Open;
@@ -81,7 +79,7 @@ pub(crate) async fn sign_in_with_key(
     State(state): State<ApiState>,
     headers: HeaderMap,
     client: ClientInfo,
-    form: Result<Form<SignInForm>, FormRejection>,
+    form: Result<Form<SignInForm>, ApiError>,
 ) -> Result<Response, ApiError> {
     let refuse =
         |status, text| Page::new(status, Sign::Failed, "Not signed in", text).answer(&state);

@@ -1,8 +1,6 @@
 //! `GET` and `POST /v1/auth/device/verify`
 
-use axum::Form;
 use axum::extract::State;
-use axum::extract::rejection::FormRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use keyway_shared::crypto::tokens::{hash_token, typed_user_code};
@@ -17,7 +15,7 @@ use crate::auth::browser::send_away;
 use crate::auth::browser::start::not_set_up;
 use crate::auth::{cookies, local};
 use crate::error::ApiError;
-use crate::extract::{ClientInfo, Query};
+use crate::extract::{ClientInfo, Form, Query};
 use crate::pages::{self, Field, Page, Sign};
 use crate::schema::{Invalid, Open};
 use crate::state::ApiState;
@@ -88,7 +86,7 @@ pub(crate) async fn answer_device_sign_in(
     State(state): State<ApiState>,
     headers: HeaderMap,
     client: ClientInfo,
-    form: Result<Form<VerifyForm>, FormRejection>,
+    form: Result<Form<VerifyForm>, ApiError>,
 ) -> Result<Response, ApiError> {
     let tell = |status, sign, title, text| Page::new(status, sign, title, text).answer(&state);
     if !cookies::is_from_own_page(&state.options, &headers) {

@@ -1,7 +1,5 @@
 //! `GET /v1/integrations/{provider}/authorize`
 
-use axum::Form;
-use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -23,7 +21,7 @@ use super::{AWAY, callback_url, set_cookie};
 use crate::auth::cookies::is_from_own_page;
 use crate::auth::test_keys;
 use crate::error::ApiError;
-use crate::extract::{Caller, Path, Query};
+use crate::extract::{Caller, Form, Path, Query};
 use crate::integrations::outside;
 use crate::pages::redirect::allowed;
 use crate::pages::{self, Page, Sign, private};
@@ -125,7 +123,7 @@ pub(crate) async fn confirm_authorization(
     State(state): State<ApiState>,
     Path(provider): Path<String>,
     headers: HeaderMap,
-    form: Result<Form<AuthorizeForm>, FormRejection>,
+    form: Result<Form<AuthorizeForm>, ApiError>,
 ) -> Result<Response, ApiError> {
     let name = outside::provider_name(&provider)?;
     let refuse =

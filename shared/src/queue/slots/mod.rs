@@ -43,6 +43,7 @@ struct Shared {
     name: String,
     id: Uuid,
     renewed: i64,
+    is_refused: bool,
 }
 
 impl Slots {
@@ -64,23 +65,26 @@ impl Slots {
     /// in milliseconds.
     pub async fn take(&self, name: &str, limit: u32, id: Uuid, now: i64) -> Option<Slot> {
         let local = self.local.take(name, limit)?;
-        let shared = match &self.redis {
-            None => None,
-            Some((redis, tracker)) => match redis.take(name, limit, id, now).await {
-                Some(false) => return None,
-                Some(true) => Some(Shared {
-                    redis: redis.clone(),
-                    tracker: tracker.clone(),
-                    name: name.to_owned(),
-                    id,
-                    renewed: now,
-                }),
-                None => {
-                    metrics::counter!("keyway_request_limits_alone_total").increment(1);
-                    None
+        // Redis may be late and not away, and take it yet, also for a caller that has gone: so it is given
+        // back, unless it was refused.
+        let mut shared = self.redis.as_ref().map(|(redis, tracker)| Shared {
+            redis: redis.clone(),
+            tracker: tracker.clone(),
+            name: name.to_owned(),
+            id,
+            renewed: now,
+            is_refused: false,
+        });
+        if let Some(shared) = &mut shared {
+            match shared.redis.take(name, limit, id, now).await {
+                Some(true) => {}
+                Some(false) => {
+                    shared.is_refused = true;
+                    return None;
                 }
-            },
-        };
+                None => metrics::counter!("keyway_request_limits_alone_total").increment(1),
+            }
+        }
         Some(Slot {
             _local: local,
             shared,
@@ -111,6 +115,9 @@ impl Slot {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        if self.is_refused {
+            return;
+        }
         // Without a runtime it ends by itself.
         if let Ok(runtime) = Handle::try_current() {
             let (redis, name, id) = (self.redis.clone(), std::mem::take(&mut self.name), self.id);
