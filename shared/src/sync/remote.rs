@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::options::SyncRequest;
 use crate::secret::Secret;
 
 /// What is known of a remote value.
@@ -71,6 +72,11 @@ impl Destination {
     /// Whether a row gives this destination its value.
     pub fn has(&self, row: &RemoteRow) -> bool {
         row.branch == self.branch && row.scopes.contains(&self.scope)
+    }
+
+    /// Whether the request gives it by an id of which nobody knows the name.
+    pub fn is_unnamed_in(&self, request: &SyncRequest) -> bool {
+        self.custom && self.scope == request.provider_environment
     }
 
     /// One text that stands for it inside its project: `service|scope|branch`, with `|` and `%` of

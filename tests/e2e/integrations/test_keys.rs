@@ -144,6 +144,15 @@ async fn a_test_key_syncs_no_production(profile: Profile) {
     };
     assert_eq!(status("production").await, 403);
     assert_eq!(status("staging").await, 202);
+    // Nothing tells what `qa` is at a provider but its link.
+    let qa = json!({ "name": "qa", "type": "standard" });
+    let environments = "/v1/vaults/acme/my-app/environments";
+    world.me.post(environments, qa).await.data(201);
+    assert_eq!(status("qa").await, 403);
+    let path = format!("{SYNC}/link");
+    let answer = world.me.post(&path, link("qa", "preview")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(status("qa").await, 202);
     tester
         .post(SYNC, link("staging", "preview"))
         .await

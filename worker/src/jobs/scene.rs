@@ -249,7 +249,7 @@ impl Run<'_> {
                 request.git_branch.as_deref(),
             )
             .await?;
-        if destination.custom && destination.scope == request.provider_environment {
+        if destination.is_unnamed_in(request) {
             let Standing { asker, environment } = standing;
             asker
                 .may_run_unnamed(self.job.kind, request, environment)

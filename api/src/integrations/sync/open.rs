@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keyway_shared::domain::access::{Asker, Denied};
 use keyway_shared::domain::connection::Connection;
 use keyway_shared::domain::job::{JobClass, JobKind, NewJob, project_key};
 use keyway_shared::domain::vault::{Environment, Role, VaultAccess};
@@ -60,11 +61,22 @@ pub(in crate::integrations) async fn open(
     kind: JobKind,
     request: &SyncRequest,
 ) -> Result<Opened, ApiError> {
+    let may = |asker: Asker, environment: &Environment| asker.may_run(kind, request, environment);
+    look_up(tx, state, caller, path, selection, may).await
+}
+
+/// The same, where what is asked of the environment is not the whole of the job.
+pub(in crate::integrations) async fn look_up(
+    tx: &mut Tx,
+    state: &ApiState,
+    caller: &Caller,
+    path: &VaultPath,
+    selection: &Selection,
+    may: impl FnOnce(Asker, &Environment) -> Result<(), Denied>,
+) -> Result<Opened, ApiError> {
     let access = path.open(tx, caller, Role::Read).await?;
     let environment = environment(tx, &access, &selection.keyway_environment).await?;
-    caller
-        .asker(access.role)
-        .may_run(kind, request, &environment)?;
+    may(caller.asker(access.role), &environment)?;
     let connection = tx
         .find_connection(caller.user.id, selection.connection_id)
         .await?

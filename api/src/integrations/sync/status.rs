@@ -1,6 +1,7 @@
 //! `GET /v1/integrations/vaults/{owner}/{repo}/sync/status`
 
 use axum::extract::State;
+use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::job::JobKind;
 use keyway_shared::domain::link::Link;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::open::{Opened, accept, open};
+use super::open::{Opened, accept, look_up};
 use super::report::StatusBody;
 use super::selection::{Selection, production};
 use crate::envelope::Envelope;
@@ -74,8 +75,19 @@ pub(crate) async fn get_sync_status(
     };
     selection.check()?;
     let mut tx = state.store.begin().await?;
-    let (kind, request) = (JobKind::Status, selection.request(Direction::Push));
-    let opened = open(&mut tx, &state, &caller, &path, &selection, kind, &request).await?;
+    let kind = JobKind::Status;
+    let opened = look_up(
+        &mut tx,
+        &state,
+        &caller,
+        &path,
+        &selection,
+        |asker, ours| {
+            // Which of the provider's it is, is a guess so far.
+            asker.may(Access::Read, ours)
+        },
+    )
+    .await?;
     let links = tx.list_links(opened.access.vault.id).await?;
     let by_name = by_name(&selection.keyway_environment, &opened);
     if let Some(link) = linked(&links, &selection, &opened, by_name) {
@@ -86,7 +98,6 @@ pub(crate) async fn get_sync_status(
     } else {
         by_name.clone_into(&mut selection.provider_environment);
     }
-    // Which one it is was a guess until here.
     let request = selection.request(Direction::Push);
     opened.admit(&caller, kind, &request)?;
     let pending = accept(tx, &state, &caller, opened, kind, request, None).await?;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::client::Client;
 use super::errors::Failure;
 use super::rows::BUILT_IN;
-use super::wire::{Link, Project as WireProject};
+use super::wire::{CustomEnvironment, Link, Project as WireProject};
 use crate::domain::connection::ProviderAccount;
 use crate::domain::names::is_provider_ref;
 use crate::domain::names::shown_name;
@@ -52,9 +52,9 @@ pub(super) fn project(wire: WireProject) -> Option<Project> {
     let custom = wire
         .custom_environments
         .into_iter()
-        .filter_map(|environment| environment.slug.or(environment.id));
+        .filter_map(environment_name);
     Some(Project {
-        name: shown(wire.name.as_deref()).unwrap_or_else(|| id.clone()),
+        name: shown(wire.name.as_deref()).or_else(|| shown(Some(&id)))?,
         linked_repo: shown(wire.link.first().and_then(linked_repo).as_deref()),
         framework: shown(wire.framework.as_deref()),
         environments: BUILT_IN
@@ -67,6 +67,15 @@ pub(super) fn project(wire: WireProject) -> Option<Project> {
 }
 
 /// What people at the provider have chosen, for people here.
+/// By what a custom environment is asked for. One that cannot be asked for, or would change how the text
+/// around it is shown, is none.
+fn environment_name(environment: CustomEnvironment) -> Option<String> {
+    environment
+        .slug
+        .or(environment.id)
+        .filter(|name| is_provider_ref(name) && shown_name(name).as_ref() == Some(name))
+}
+
 fn shown(name: Option<&str>) -> Option<String> {
     name.and_then(shown_name)
 }
@@ -147,9 +156,7 @@ pub(super) async fn destination(
             branch: None,
         });
     }
-    let slugs = custom
-        .into_iter()
-        .filter_map(|known| known.slug.or(known.id));
+    let slugs = custom.into_iter().filter_map(environment_name);
     Err(ProviderError::UnknownEnvironment {
         known: BUILT_IN
             .iter()
@@ -246,6 +253,14 @@ mod tests {
         project(serde_json::from_str(&json).unwrap())
             .unwrap()
             .linked_repo
+    }
+
+    #[test]
+    fn environments_that_nobody_can_ask_for_are_none() {
+        let json = r#"{"id":"prj_1","name":"n","customEnvironments":[{"slug":"qa"},{"id":"env_1"},
+            {"slug":"ev\u001b[2J\nERROR il"},{"slug":"il\u202e"},{"slug":""}]}"#;
+        let project = project(serde_json::from_str(json).unwrap()).unwrap();
+        assert_eq!(project.environments[BUILT_IN.len()..], ["qa", "env_1"]);
     }
 
     #[test]
