@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
+use keyway_shared::secret::Secret;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -26,6 +27,12 @@ impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
+}
+
+/// Writes a secret into an answer that is there to show it. Until then it stays in its wrapper, and is wiped
+/// with it.
+pub(crate) fn shown<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
 }
 
 /// What is known of the request.

@@ -94,7 +94,11 @@ fn env_text(bytes: &[u8]) {
     };
     let values = BTreeMap::from([("KEY".to_owned(), Secret::new(text))]);
     let written = dotenv::write(&values);
-    let lines: Vec<_> = written.trim_end_matches('\n').split('\n').collect();
+    let lines: Vec<_> = written
+        .expose()
+        .trim_end_matches('\n')
+        .split('\n')
+        .collect();
     let read = lines[0].strip_prefix("KEY=").map(dotenv::client_reads);
     if text.contains('\n') {
         // The client has lost the rest; writing that back would destroy the value.

@@ -5,6 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 /// A value of a secret, a provider's token, a key.
 ///
@@ -14,9 +15,11 @@ use subtle::ConstantTimeEq;
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes the text over.
+    /// Takes the text over. It is copied once, into a place of its exact size, and what came is wiped with
+    /// all of its room: to shrink it instead may move it, and leaves what it held behind.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(SecretString::from(text.into()))
+        let text = Zeroizing::new(text.into());
+        Self(SecretString::from(Box::<str>::from(text.as_str())))
     }
 
     /// The text. Every use is a place to review.

@@ -5,13 +5,14 @@ use chrono::TimeDelta;
 use keyway_shared::crypto::tokens::new_api_key;
 use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope, parse_network};
 use keyway_shared::domain::activity::Action;
+use keyway_shared::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::ApiKeyItem;
 use crate::auth::test_keys;
-use crate::envelope::{Envelope, ShownOnce};
+use crate::envelope::{Envelope, ShownOnce, shown};
 use crate::error::ApiError;
 use crate::extract::{Caller, Credential, Json};
 use crate::schema::{Body, Guarded};
@@ -47,7 +48,9 @@ pub(crate) struct CreateApiKey {
 pub(crate) struct CreatedApiKey {
     #[serde(flatten)]
     key: ApiKeyItem,
-    token: String,
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String)]
+    token: Secret,
 }
 
 /// Create an API key
@@ -129,6 +132,6 @@ pub(crate) async fn create_api_key(
     tx.commit().await?;
     Ok(ShownOnce(CreatedApiKey {
         key: ApiKeyItem::of(key, now),
-        token: new.token.expose().to_owned(),
+        token: new.token,
     }))
 }

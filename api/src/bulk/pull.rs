@@ -6,13 +6,14 @@ use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::dotenv;
 use keyway_shared::domain::vault::Role;
+use keyway_shared::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::open_environment;
 use crate::auth::roles;
-use crate::envelope::{Data, Envelope};
+use crate::envelope::{Data, Envelope, shown};
 use crate::error::{ApiError, ConflictCode};
 use crate::extract::{Caller, Query, open_vault};
 use crate::schema::{Conflicting, Guarded, Invalid, Missing};
@@ -35,7 +36,9 @@ pub(crate) struct PullQuery {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Pulled {
     /// Text of a `.env` file.
-    content: String,
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String)]
+    content: Secret,
 }
 
 /// Pull secrets

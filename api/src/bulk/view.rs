@@ -5,13 +5,14 @@ use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
+use keyway_shared::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::open_environment;
 use crate::auth::roles;
-use crate::envelope::{Data, Envelope};
+use crate::envelope::{Data, Envelope, shown};
 use crate::error::ApiError;
 use crate::extract::{Caller, Query, open_vault};
 use crate::schema::{Conflicting, Guarded, Invalid, Missing};
@@ -37,7 +38,9 @@ pub(crate) struct ViewQuery {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ViewedSecret {
     key: String,
-    value: String,
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String)]
+    value: Secret,
     environment: String,
 }
 
@@ -79,7 +82,7 @@ pub(crate) async fn view_secret(
     tx.commit().await?;
     Ok(Data(ViewedSecret {
         key: secret.key,
-        value: value.expose().to_owned(),
+        value,
         environment: environment.name,
     }))
 }

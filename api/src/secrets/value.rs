@@ -5,12 +5,13 @@ use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
+use keyway_shared::secret::Secret;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{SecretPath, open_secret};
-use crate::envelope::{Data, Envelope};
+use crate::envelope::{Data, Envelope, shown};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
 use crate::schema::{Conflicting, Guarded, Missing};
@@ -19,7 +20,9 @@ use crate::state::ApiState;
 /// A value, in full and as it may be shown.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SecretValue {
-    value: String,
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String)]
+    value: Secret,
     /// The first and last few characters; of a short value none.
     preview: String,
 }
@@ -53,7 +56,7 @@ pub(crate) async fn get_secret_value(
     tx.commit().await?;
     Ok(Data(SecretValue {
         preview: preview(value.expose()),
-        value: value.expose().to_owned(),
+        value,
     }))
 }
 

@@ -5,12 +5,13 @@ use keyway_shared::domain::access::Access;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
+use keyway_shared::secret::Secret;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{VersionPath, open_secret};
-use crate::envelope::{Data, Envelope};
+use crate::envelope::{Data, Envelope, shown};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
 use crate::schema::{Conflicting, Guarded, Missing};
@@ -20,7 +21,9 @@ use crate::state::ApiState;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VersionValue {
-    value: String,
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String)]
+    value: Secret,
     version_number: i64,
 }
 
@@ -55,7 +58,7 @@ pub(crate) async fn get_secret_version_value(
         .await?;
     tx.commit().await?;
     Ok(Data(VersionValue {
-        value: value.expose().to_owned(),
+        value,
         version_number: number,
     }))
 }

@@ -84,7 +84,7 @@ pub(crate) async fn create_webhook(
     tx.commit().await?;
     let made = WebhookWithSecret {
         webhook: webhook.into(),
-        secret: secret.expose().to_owned(),
+        secret,
     };
     Ok((StatusCode::CREATED, ShownOnce(made)))
 }

@@ -13,6 +13,7 @@ use keyway_shared::domain::job::ErrorCode;
 use keyway_shared::domain::vault::{Role, VaultAccess};
 use keyway_shared::domain::webhook::{Delivery, DisabledReason, EventType, Webhook};
 use keyway_shared::guarded::check_target;
+use keyway_shared::secret::Secret;
 use keyway_shared::store::Tx;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,7 +22,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::auth::test_keys;
-use crate::envelope::Timestamp;
+use crate::envelope::{Timestamp, shown};
 use crate::error::ApiError;
 use crate::extract::{Caller, VaultPath};
 use crate::state::ApiState;
@@ -101,8 +102,9 @@ pub(crate) struct OneWebhook {
 pub(crate) struct WebhookWithSecret {
     webhook: WebhookBody,
     /// What its deliveries are signed with.
-    #[schema(example = "whsec_…")]
-    secret: String,
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String, example = "whsec_…")]
+    secret: Secret,
 }
 
 /// What was or is to be sent.

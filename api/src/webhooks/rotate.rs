@@ -44,6 +44,6 @@ pub(crate) async fn rotate_webhook_secret(
     tx.commit().await?;
     Ok(ShownOnce(WebhookWithSecret {
         webhook: webhook.into(),
-        secret: secret.expose().to_owned(),
+        secret,
     }))
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::{ConfigError, Lookup};
 use crate::secret::Secret;
 
@@ -70,7 +72,7 @@ pub(super) fn read(
         )),
         (None, None) => Ok(None),
         (Some(value), None) => match value.into_string() {
-            Ok(text) => Ok(Some(Secret::new(text.trim()))),
+            Ok(text) => Ok(Some(Secret::new(Zeroizing::new(text).trim()))),
             Err(_) => Err(ConfigError::new(name, "is not UTF-8 text")),
         },
         (None, Some(path)) => from_file(name, path).map(Some),
@@ -91,6 +93,7 @@ fn from_file(name: &'static str, path: &Path) -> Result<Secret, ConfigError> {
         return Err(unusable(format!("is larger than {MAX_FILE} bytes")));
     }
     let text = std::fs::read_to_string(path)
+        .map(Zeroizing::new)
         .map_err(|error| unusable(format!("cannot be read ({})", error.kind())))?;
     if text.trim().is_empty() {
         return Err(unusable("is empty".to_owned()));

@@ -12,17 +12,17 @@ use crate::secret::Secret;
 
 /// The installation's key of fingerprints: random, kept sealed in the settings.
 #[derive(Clone)]
-pub struct FingerprintKey(Zeroizing<[u8; 32]>);
+pub struct FingerprintKey(Box<Zeroizing<[u8; 32]>>);
 
 impl FingerprintKey {
     /// A new key.
     pub fn generate(ambient: &Ambient) -> Self {
-        Self(Zeroizing::new(ambient.random()))
+        Self(Box::new(Zeroizing::new(ambient.random())))
     }
 
     /// The key of these bytes; `None` unless there are 32.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut key = Zeroizing::new([0_u8; 32]);
+        let mut key = Box::new(Zeroizing::new([0_u8; 32]));
         if bytes.len() != key.len() {
             return None;
         }

@@ -129,7 +129,9 @@ pub struct Sealed {
 
 struct Key {
     id: String,
-    bytes: Zeroizing<[u8; KEY_BYTES]>,
+    /// In a place of its own: a key that lay in the list itself would be copied whenever that grows, and
+    /// only the last copy be wiped.
+    bytes: Box<Zeroizing<[u8; KEY_BYTES]>>,
 }
 
 /// The keys, of which the first seals. There is always at least one. Wiped on drop.
@@ -161,7 +163,7 @@ impl KeyRing {
 
     /// A ring of one new key, and the text that [`KeyRing::parse`] reads it from.
     pub fn generate(ambient: &Ambient) -> (Self, Secret) {
-        let bytes = Zeroizing::new(ambient.random::<KEY_BYTES>());
+        let bytes = Box::new(Zeroizing::new(ambient.random::<KEY_BYTES>()));
         let id = format!("k{}", hex::encode(ambient.random::<4>()));
         let digits = Zeroizing::new(hex::encode(bytes.as_slice()));
         let text = Secret::new(format!("{id}:{}", digits.as_str()));
@@ -273,7 +275,7 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 
 impl Key {
     fn cipher(&self) -> Aes256Gcm {
-        Aes256Gcm::new((&*self.bytes).into())
+        Aes256Gcm::new((&**self.bytes).into())
     }
 }
 
@@ -291,9 +293,15 @@ fn parse_entry(entry: usize, text: &str) -> Result<Key, CryptoError> {
     if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(safe) {
         return Err(CryptoError::KeyId { entry });
     }
-    let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
-    hex::decode_to_slice(digits, bytes.as_mut_slice())
-        .map_err(|_| CryptoError::KeyText { id: id.to_owned() })?;
+    let mut bytes = Box::new(Zeroizing::new([0_u8; KEY_BYTES]));
+    hex::decode_to_slice(digits, bytes.as_mut_slice()).map_err(|_| {
+        // Whoever wrote the key before its id is not shown the key as an id.
+        if id.len() < 2 * KEY_BYTES {
+            CryptoError::KeyText { id: id.to_owned() }
+        } else {
+            CryptoError::KeyId { entry }
+        }
+    })?;
     Ok(Key {
         id: id.to_owned(),
         bytes,
@@ -382,6 +390,7 @@ mod tests {
         let short = "a:0001";
         let letters = format!("a:{}", "xy".repeat(32));
         let twice = format!("{A},{A}");
+        let swapped = format!("{}:a", "0001".repeat(16));
         for (text, expected) in [
             ("", CryptoError::Empty),
             (" , ", CryptoError::Empty),
@@ -391,6 +400,7 @@ mod tests {
             (short, CryptoError::KeyText { id: "a".to_owned() }),
             (&letters, CryptoError::KeyText { id: "a".to_owned() }),
             (&twice, CryptoError::DuplicateId { id: "a".to_owned() }),
+            (&swapped, CryptoError::KeyId { entry: 1 }),
         ] {
             let error = KeyRing::parse(text).unwrap_err();
             assert_eq!(error, expected);

@@ -14,7 +14,8 @@ const PREFIX: &str = "whsec_";
 /// A new secret: 256 bits, as `whsec_` and base64.
 pub fn new_secret(ambient: &Ambient) -> Secret {
     let key = Zeroizing::new(ambient.random::<32>());
-    Secret::new(format!("{PREFIX}{}", STANDARD.encode(key.as_slice())))
+    let text = Zeroizing::new(STANDARD.encode(key.as_slice()));
+    Secret::new(format!("{PREFIX}{}", text.as_str()))
 }
 
 /// The value of `webhook-signature`: one signature for each secret.

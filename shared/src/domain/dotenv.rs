@@ -10,8 +10,12 @@ use std::collections::BTreeMap;
 use crate::secret::Secret;
 
 /// The whole text, a line for each key, in order of the keys.
-pub fn write(values: &BTreeMap<String, Secret>) -> String {
-    let mut text = String::new();
+pub fn write(values: &BTreeMap<String, Secret>) -> Secret {
+    // Room for `=`, two quotes and the end of the line: a text that grows leaves its beginnings behind.
+    let room = values
+        .iter()
+        .map(|(key, value)| key.len() + value.len() + 4);
+    let mut text = String::with_capacity(room.sum());
     for (key, value) in values {
         text.push_str(key);
         text.push('=');
@@ -26,7 +30,7 @@ pub fn write(values: &BTreeMap<String, Secret>) -> String {
         }
         text.push('\n');
     }
-    text
+    Secret::new(text)
 }
 
 fn quote_for(value: &str) -> Option<char> {
@@ -72,7 +76,11 @@ mod tests {
     fn round_trip(value: &str) -> String {
         let values = BTreeMap::from([("KEY".to_owned(), Secret::new(value))]);
         let text = write(&values);
-        let (key, value) = text.trim_end_matches('\n').split_once('=').unwrap();
+        let (key, value) = text
+            .expose()
+            .trim_end_matches('\n')
+            .split_once('=')
+            .unwrap();
         assert_eq!(key, "KEY");
         client_reads(value).to_owned()
     }
@@ -103,7 +111,7 @@ mod tests {
             ("D".to_owned(), Secret::new("")),
         ]);
         assert_eq!(
-            write(&values),
+            write(&values).expose(),
             "A=postgres://u:p@h/db?x=1\nB=\"two words\"\nC='{\"a\": 1}'\nD=\n"
         );
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::auth::session;
-use crate::envelope::Timestamp;
+use crate::envelope::{Timestamp, shown};
 use crate::error::ApiError;
 use crate::extract::{ClientInfo, Json};
 use crate::schema::{Body, Missing, Open};
@@ -38,7 +38,9 @@ pub(crate) enum DeviceState {
     /// Somebody has approved it. The token is given once.
     Approved {
         /// The session's token.
-        keyway_token: String,
+        #[serde(serialize_with = "shown")]
+        #[schema(value_type = String)]
+        keyway_token: Secret,
         /// The user's name.
         github_login: String,
         /// After this time the token is refused.
@@ -89,7 +91,7 @@ pub(crate) async fn poll_device_sign_in(
             let github_login = user.username.clone();
             let (session, token) = session::begin(&mut tx, &state, user, &client, now).await?;
             DeviceState::Approved {
-                keyway_token: token.expose().to_owned(),
+                keyway_token: token,
                 github_login,
                 expires_at: session.expires_at.into(),
             }

@@ -4,11 +4,13 @@ use axum::Json as Bare;
 use axum::extract::State;
 use chrono::TimeDelta;
 use keyway_shared::crypto::tokens::{hash_token, new_user_code, random_token};
+use keyway_shared::secret::Secret;
 use keyway_shared::store::DeviceSignIn;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{INTERVAL, LASTS, VERIFY};
+use crate::envelope::shown;
 use crate::error::ApiError;
 use crate::extract::{ClientInfo, Json};
 use crate::schema::{Body, Open};
@@ -27,7 +29,9 @@ pub(crate) struct DeviceStartFields {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeviceCodes {
     /// What the device asks again with. A secret.
-    device_code: String,
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String)]
+    device_code: Secret,
     /// What the device shows.
     #[schema(example = "BCDFG-HJKLM")]
     user_code: String,
@@ -74,7 +78,7 @@ pub(crate) async fn start_device_sign_in(
     tx.commit().await?;
     let verify = format!("{}{VERIFY}", state.options.public_url.trim_end_matches('/'));
     Ok(Bare(DeviceCodes {
-        device_code: device_code.expose().to_owned(),
+        device_code,
         verification_uri_complete: format!("{verify}?user_code={user_code}"),
         user_code,
         verification_uri: verify,
