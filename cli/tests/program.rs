@@ -62,6 +62,33 @@ fn a_wrong_encryption_key_does_not_start() {
 }
 
 #[test]
+fn the_encryption_keys_can_come_from_a_command() {
+    let home = Home::new();
+    let ring = hex_key("k1", "ab");
+    let file = home.file("keys", &ring);
+    let command = format!("/bin/cat '{file}'");
+    let by_command = ("KEYWAY_ENCRYPTION_KEYS_COMMAND", command.as_str());
+    let migrated = home.run_with(&["migrate"], &[by_command]);
+    assert!(migrated.success, "{}", migrated.err);
+    // What it printed is what opens the database, and it made no key of its own.
+    assert!(!home.data().join("encryption.key").exists());
+    let by_variable = ("KEYWAY_ENCRYPTION_KEYS", ring.as_str());
+    assert!(home.run_with(&["keys", "list"], &[by_variable]).success);
+    let both = home.run_with(&["keys", "list"], &[by_command, by_variable]);
+    assert_eq!(both.code, Some(2));
+    assert!(both.err.contains("keep one of them"), "{}", both.err);
+
+    let failing = "/bin/sh -c 'echo hunter2; echo the KMS is away >&2; exit 7'";
+    let away = home.run_with(
+        &["keys", "list"],
+        &[("KEYWAY_ENCRYPTION_KEYS_COMMAND", failing)],
+    );
+    assert_eq!(away.code, Some(2));
+    assert!(away.err.contains("the KMS is away"), "{}", away.err);
+    assert!(!away.err.contains("hunter2"), "{}", away.err);
+}
+
+#[test]
 fn a_second_service_on_the_same_folder_does_not_start_but_short_commands_work() {
     let home = Home::new();
     let mut serve = home.spawn(&["serve"]);

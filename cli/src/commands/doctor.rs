@@ -212,6 +212,7 @@ fn key_origin(origin: Option<&KeyOrigin>) -> Check {
             "none yet: the first start makes one in the data folder",
         ),
         Some(KeyOrigin::Configured) => Check::ok(NAME, "configured"),
+        Some(KeyOrigin::Command) => Check::ok(NAME, "printed by KEYWAY_ENCRYPTION_KEYS_COMMAND"),
         Some(KeyOrigin::File(path) | KeyOrigin::Generated(path)) => {
             if readable_by_others(path) {
                 return Check::not_ok(

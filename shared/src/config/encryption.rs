@@ -6,13 +6,15 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use zeroize::Zeroizing;
 
-use super::{ConfigError, DataFolder, DatabaseUrl, Lookup, secret};
+use super::{ConfigError, DataFolder, DatabaseUrl, Lookup, key_command, secret};
 use crate::ambient::Ambient;
 use crate::crypto::KeyRing;
 use crate::secret::Secret;
 
 const VARIABLE: &str = "KEYWAY_ENCRYPTION_KEYS";
+const COMMAND: &str = "KEYWAY_ENCRYPTION_KEYS_COMMAND";
 
 /// The encryption keys.
 #[derive(Debug, Clone, Args)]
@@ -24,6 +26,14 @@ pub struct EncryptionArgs {
     /// decrypt. A new one: echo "k1:$(openssl rand -hex 32)"
     #[arg(long, env = "KEYWAY_ENCRYPTION_KEYS_FILE", value_name = "PATH")]
     pub encryption_keys_file: Option<PathBuf>,
+
+    /// Command that prints the encryption keys, instead of the variable or the file
+    ///
+    /// For a KMS or a vault. It is run once at each start, without a shell: spaces separate its words, quotes
+    /// keep them together, nothing else means anything. It has 30 s. What it prints is read as the
+    /// variable is; should it fail, what it says on standard error is shown.
+    #[arg(long, env = "KEYWAY_ENCRYPTION_KEYS_COMMAND", value_name = "COMMAND")]
+    pub encryption_keys_command: Option<String>,
 }
 
 /// Where the keys came from.
@@ -31,6 +41,8 @@ pub struct EncryptionArgs {
 pub enum KeyOrigin {
     /// The variable, or the file it names.
     Configured,
+    /// What the command printed.
+    Command,
     /// The file in the data folder.
     File(PathBuf),
     /// The file in the data folder, made just now.
@@ -46,7 +58,19 @@ impl EncryptionArgs {
         database: &DatabaseUrl,
         lookup: Lookup<'_>,
     ) -> Result<Option<(Secret, KeyOrigin)>, ConfigError> {
-        if let Some(keys) = secret::read(VARIABLE, self.encryption_keys_file.as_deref(), lookup)? {
+        let file = self.encryption_keys_file.as_deref();
+        if let Some(command) = &self.encryption_keys_command {
+            if file.is_some() || lookup(VARIABLE).is_some() {
+                return Err(ConfigError::new(
+                    COMMAND,
+                    format!("is set, and so is {VARIABLE} or {VARIABLE}_FILE: keep one of them"),
+                ));
+            }
+            let keys = key_command::run(command, key_command::LIMIT)
+                .map_err(|problem| ConfigError::new(COMMAND, problem))?;
+            return Ok(Some((keys, KeyOrigin::Command)));
+        }
+        if let Some(keys) = secret::read(VARIABLE, file, lookup)? {
             KeyRing::parse(keys.expose())
                 .map_err(|error| ConfigError::new(VARIABLE, error.to_string()))?;
             return Ok(Some((keys, KeyOrigin::Configured)));
@@ -55,8 +79,8 @@ impl EncryptionArgs {
             return Err(ConfigError::new(
                 VARIABLE,
                 "is needed with Postgres. Make a key with: echo \"k1:$(openssl rand -hex 32)\" \
-                 and give it to every process (KEYWAY_ENCRYPTION_KEYS or \
-                 KEYWAY_ENCRYPTION_KEYS_FILE). Without it what is stored cannot be read: keep a copy",
+                 and give it to every process (KEYWAY_ENCRYPTION_KEYS, \
+                 KEYWAY_ENCRYPTION_KEYS_FILE or KEYWAY_ENCRYPTION_KEYS_COMMAND). Without it what is stored cannot be read: keep a copy",
             ));
         }
         let file = data.key_file();
@@ -138,7 +162,7 @@ fn generate(path: &Path, ambient: &Ambient) -> std::io::Result<bool> {
 
 fn read_key_file(path: &Path) -> Result<Option<Secret>, ConfigError> {
     let text = match std::fs::read_to_string(path) {
-        Ok(text) => Secret::new(text.trim()),
+        Ok(text) => Secret::new(Zeroizing::new(text).trim()),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unusable(path, &format!("cannot be read ({error})"))),
     };

@@ -11,6 +11,7 @@ mod data;
 mod database;
 mod dump;
 mod encryption;
+mod key_command;
 mod limits;
 mod log;
 mod metrics;

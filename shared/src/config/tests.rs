@@ -405,6 +405,39 @@ fn the_reference_names_every_secret_and_its_file() {
 }
 
 #[test]
+fn keys_come_from_one_place_only() {
+    let folder = TempDir::new().unwrap();
+    let data = DataFolder::at(folder.path());
+    let embedded = DatabaseUrl::embedded(&data);
+    let ring = format!("k1:{}", "ab".repeat(32));
+    let path = file(&folder, "keys", &ring);
+    let find = |flags: &[&str], pairs: &[(&str, &str)]| {
+        let args = parse::<EncryptionArgs>(flags).unwrap();
+        args.find(&data, &embedded, &env(pairs))
+    };
+    let command = format!("cat '{path}'");
+    let by_command = ["--encryption-keys-command", command.as_str()];
+    let (keys, origin) = find(&by_command, &[]).unwrap().unwrap();
+    assert_eq!((keys.expose(), origin), (ring.as_str(), KeyOrigin::Command));
+    let by_both = [
+        by_command[0],
+        by_command[1],
+        "--encryption-keys-file",
+        &path,
+    ];
+    for error in [
+        find(&by_command, &[("KEYWAY_ENCRYPTION_KEYS", &ring)]),
+        find(&by_both, &[]),
+    ] {
+        let error = error.unwrap_err();
+        assert_eq!(error.variable, "KEYWAY_ENCRYPTION_KEYS_COMMAND");
+        assert!(error.problem.contains("keep one of them"), "{error}");
+    }
+    let failing = find(&["--encryption-keys-command", "false"], &[]).unwrap_err();
+    assert_eq!(failing.variable, "KEYWAY_ENCRYPTION_KEYS_COMMAND");
+}
+
+#[test]
 fn malformed_keys_are_refused_without_showing_them() {
     let folder = TempDir::new().unwrap();
     let data = DataFolder::at(folder.path());
