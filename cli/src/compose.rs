@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{Storage, StorageArgs};
 use crate::failure::{Failure, Outcome};
+use crate::heartbeat;
 use crate::process::Process;
 
 /// How long a request or a job waits for a free connection.
@@ -301,6 +302,13 @@ impl Parts {
             keyway_api::serve(listener, state).await
         });
         Ok(bound)
+    }
+
+    /// Shows that this process lives, and its keys: for one without a worker, which does so itself.
+    pub(crate) fn start_heartbeat(&self, process: &Process, role: &'static str) {
+        let stop = process.lifecycle.soft.clone();
+        let beating = heartbeat::run(self.store.clone(), self.name.clone(), role, stop);
+        process.lifecycle.tracker.spawn(beating);
     }
 
     /// Starts the worker.

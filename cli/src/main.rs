@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod compose;
 mod failure;
+mod heartbeat;
 mod output;
 mod process;
 

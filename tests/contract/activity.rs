@@ -136,11 +136,11 @@ pub(crate) async fn activity_pages_by_cursor(world: &World) {
 pub(crate) async fn processes_show_themselves(world: &World) {
     let first = world.now();
     let mut tx = world.tx().await;
-    tx.beat("w1", "worker", first, "k1").await.unwrap();
-    tx.beat("a1", "api", first, "k1").await.unwrap();
+    tx.beat("w1", "worker", first).await.unwrap();
+    tx.beat("a1", "api", first).await.unwrap();
     world.advance(10);
     let second = world.now();
-    tx.beat("w1", "worker", second, "k2").await.unwrap();
+    tx.beat("w1", "worker", second).await.unwrap();
     assert_eq!(tx.live_processes("worker", second).await.unwrap(), 1);
     assert_eq!(tx.live_processes("api", second).await.unwrap(), 0);
     assert!(tx.process_alive("w1", second).await.unwrap());

@@ -21,6 +21,7 @@ mod plans;
 mod replacements;
 mod requests;
 mod retention;
+mod rotations;
 mod secrets;
 mod slots;
 mod sweeps;
@@ -147,6 +148,14 @@ behaviours! {
         jobs_go_when_they_have_ended_long_ago,
         two_prunings_at_once_do_not_meet,
         activity_goes_by_age;
+    rotations:
+        every_sealed_column_is_known,
+        everything_is_sealed_again,
+        what_does_not_open_is_named_and_left,
+        what_is_being_written_is_not_touched,
+        a_rotation_is_one_workers_at_a_time,
+        processes_tell_their_keys,
+        requests_are_counted_by_the_key_they_are_recognised_by;
     job_lists:
         jobs_are_seen_by_requester_and_members,
         jobs_of_a_closed_environment_are_hidden,

@@ -177,9 +177,7 @@ pub(crate) async fn a_living_process_is_not_blamed(world: &World) {
     world.taken(id).await;
     world.advance(36);
     let mut tx = world.tx().await;
-    tx.beat("worker-1", "worker", world.now(), "test")
-        .await
-        .unwrap();
+    tx.beat("worker-1", "worker", world.now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(expire(world).await, [(id, JobState::Queued)]);
     assert_eq!(world.snapshot(id).await.takeovers, 0);

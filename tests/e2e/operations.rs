@@ -35,7 +35,7 @@ async fn health_is_told_to_anybody(profile: Profile) {
 
     let mut tx = app.store.begin().await.unwrap();
     let now = tx.now().await.unwrap();
-    tx.beat("worker-1", "worker", now, "test").await.unwrap();
+    tx.beat("worker-1", "worker", now).await.unwrap();
     tx.commit().await.unwrap();
     let ready = anybody.get("/readyz").await;
     assert_eq!(ready.json["status"], "ready", "{}", ready.text);

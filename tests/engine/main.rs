@@ -10,5 +10,6 @@ mod link_runs;
 mod links;
 mod ownership;
 mod plans;
+mod rotation;
 mod sync;
 mod world;

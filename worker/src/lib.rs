@@ -3,6 +3,7 @@
 //! `consumer` feeds ids from the bell and from the sweeper into an apalis worker; `engine`
 //! claims, runs and settles; `jobs` is what the jobs do; `sweeper` finds in SQL what no bell
 //! told of; `scheduler` starts what links ask for; `pruner` removes what was kept long enough;
+//! `rotator` seals everything with the first encryption key when somebody asks for it;
 //! `manual` is a worker that tests drive step by step.
 
 mod consumer;
@@ -10,6 +11,7 @@ mod engine;
 mod jobs;
 mod manual;
 mod pruner;
+mod rotator;
 mod scheduler;
 mod sweeper;
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::WorkerContext;
 use crate::engine::Engine;
-use crate::{pruner, scheduler, sweeper};
+use crate::{pruner, rotator, scheduler, sweeper};
 
 /// A worker that is driven by hand. Stands for one process: give each its own name.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ impl ManualWorker {
     /// One round of the pruner: removes what was kept long enough.
     pub async fn prune(&self) -> Result<(), StoreError> {
         pruner::prune(&self.engine).await
+    }
+
+    /// One round of the rotator: seals what is sealed with another key than the first, if somebody has asked for
+    /// it.
+    pub async fn rotate(&self) -> Result<(), StoreError> {
+        rotator::rotate(&self.engine).await
     }
 
     /// Claims the job, runs it and settles it, unless it cannot be claimed. To drop the future is to

@@ -96,8 +96,7 @@ pub(crate) async fn maintain(engine: &Engine) -> Result<(), StoreError> {
     let options = engine.options();
     let mut tx = engine.store().begin().await?;
     let now = tx.now().await?;
-    tx.beat(engine.name(), "worker", now, engine.store().active_key_id())
-        .await?;
+    tx.beat(engine.name(), "worker", now).await?;
     tx.prune_processes(now - FORGET_AFTER).await?;
     let returned = tx.expired_jobs(BATCH, options.takeover_margin).await?;
     for job in &returned {

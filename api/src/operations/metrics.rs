@@ -6,11 +6,10 @@ use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::JobClass;
-use keyway_shared::store::{Store, StoreError};
+use keyway_shared::store::{ALIVE_WITHIN, Store, StoreError};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::health::PATIENCE;
-use super::ready::HEARTBEAT_WITHIN;
 use crate::error::ApiError;
 use crate::schema::{Missing, Open};
 use crate::state::ApiState;
@@ -56,7 +55,7 @@ async fn measure_queue(store: &Store) -> Result<(), StoreError> {
     let depths = tx.queue_depth().await?;
     let unrung = tx.oldest_unrung().await?;
     let link = tx.oldest_due_link().await?;
-    let workers = tx.live_processes("worker", now - HEARTBEAT_WITHIN).await?;
+    let workers = tx.live_processes("worker", now - ALIVE_WITHIN).await?;
     let closed = tx.closed_gates(now).await?;
     tx.commit().await?;
     for provider in ProviderName::ALL {

@@ -3,17 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::TimeDelta;
 use keyway_shared::domain::connection::ProviderName;
-use keyway_shared::store::StoreError;
+use keyway_shared::store::{ALIVE_WITHIN, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::health::{PATIENCE, store_answers};
 use crate::state::ApiState;
 
-/// A worker that has not shown itself for this long does not count.
-pub(super) const HEARTBEAT_WITHIN: TimeDelta = TimeDelta::seconds(30);
 /// How late the sweeper may be before it is called late.
 const SWEEPER_LATE_SECONDS: f64 = 60.0;
 
@@ -113,7 +110,7 @@ async fn look(state: &ApiState, readiness: &mut Readiness) -> Result<(), StoreEr
     }
     let mut tx = state.store.begin_read().await?;
     let now = tx.now().await?;
-    readiness.live_workers = Some(tx.live_processes("worker", now - HEARTBEAT_WITHIN).await?);
+    readiness.live_workers = Some(tx.live_processes("worker", now - ALIVE_WITHIN).await?);
     readiness.sweeper_late_seconds = tx
         .oldest_unrung()
         .await?

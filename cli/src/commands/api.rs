@@ -63,6 +63,7 @@ pub(crate) async fn run(args: &ApiCommand) -> Outcome {
         args.webhooks,
         metrics.is_none(),
     )?;
+    parts.start_heartbeat(&process, "api");
     process
         .run(|| Ok(output::line(format!("Listening on http://{bound}"))?))
         .await?;

@@ -117,6 +117,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
 async fn release_leases(store: &Store) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
     let released = tx.release_worker_leases(None).await?;
+    tx.release_rotation(None).await?;
     tx.commit().await?;
     if released > 0 {
         tracing::info!(jobs = released, "taking up the jobs of the last run");

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod dotenv;
 pub mod gate;
 pub mod job;
+pub mod key_rotation;
 pub mod link;
 pub mod names;
 pub mod report;

@@ -97,6 +97,18 @@ struct KeyRow {
     expires_at: DateTime<Utc>,
 }
 
+/// How many requests are recognised by a key of the ring. Their bodies are kept nowhere, so this cannot be
+/// done anew with another key.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct RememberedRequests {
+    /// The key.
+    pub key_id: String,
+    /// How many.
+    pub count: i64,
+    /// When the last of them is forgotten.
+    pub until: DateTime<Utc>,
+}
+
 impl Tx {
     /// Notes that a request is on its way, unless it has been here before. Of two that come at once,
     /// the second waits for the first one's unit of work.
@@ -213,6 +225,19 @@ impl Tx {
         .bind(now)
         .bind(limit)
         .execute(conn))?)
+    }
+
+    /// The requests that are recognised by each key of the ring, for as long as they are remembered.
+    pub async fn remembered_requests(
+        &mut self,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RememberedRequests>, StoreError> {
+        Ok(on!(self, |conn| sqlx::query_as(
+            "SELECT mac_key_id AS key_id, COUNT(*) AS count, MAX(expires_at) AS until
+             FROM idempotency_keys WHERE expires_at > $1 GROUP BY mac_key_id"
+        )
+        .bind(now)
+        .fetch_all(conn))?)
     }
 
     async fn insert_key(

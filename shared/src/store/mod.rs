@@ -28,6 +28,8 @@ pub mod plans;
 pub mod processes;
 pub mod reports;
 pub mod retention;
+pub mod rotations;
+pub mod sealed;
 pub mod secrets;
 pub mod sessions;
 mod settings;
@@ -46,7 +48,7 @@ const CHUNK: usize = 500;
 pub use authority::{JobAuthority, JobOwner};
 pub use destinations::{DestinationNews, KnownDestination};
 pub use error::{Constraint, StoreError};
-pub use idempotency::{Authority, KeptAnswer, Keyed, KeyedRequest};
+pub use idempotency::{Authority, KeptAnswer, Keyed, KeyedRequest, RememberedRequests};
 pub use jobs::{
     Accepted, Cancelled, Claim, Handback, JobFilter, JobView, QueueDepth, Renewal, ReturnedJob,
     Settlement,
@@ -56,8 +58,10 @@ pub use oauth_states::OAuthState;
 pub use open::{Backend, Store, StoreOptions};
 pub use pauses::Pause;
 pub use plans::StoredPlan;
+pub use processes::ALIVE_WITHIN;
 pub use reports::Report;
 pub use retention::Kept;
+pub use sealed::{Resealed, SEALED, SealedColumn};
 pub use secrets::{PushStats, PutOutcome, SecretVersion};
 pub use sign_ins::{BrowserSignIn, DeviceAnswer, DeviceSignIn};
 pub use splits::SplitRecord;

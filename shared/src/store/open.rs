@@ -125,6 +125,11 @@ impl Store {
         self.context.ring.active_id()
     }
 
+    /// Ids of all keys of the ring, that one first.
+    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.context.ring.ids()
+    }
+
     /// Which database it is.
     pub fn backend(&self) -> Backend {
         match self.pools {

@@ -1,31 +1,61 @@
 //! The processes of an installation and their heartbeats. Nothing of a tenant's.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::types::Json;
 
 use super::tx::{changed, on};
 use super::{StoreError, Tx};
+use crate::domain::key_rotation::KeyHolder;
+
+/// A process that has shown itself within this time counts as alive.
+pub const ALIVE_WITHIN: TimeDelta = TimeDelta::seconds(30);
 
 impl Tx {
-    /// Shows that a process lives, and which key it seals with.
+    /// Shows that a process lives, which keys it has, and which of them it seals with: those of this store.
     pub async fn beat(
         &mut self,
         id: &str,
         role: &str,
         at: DateTime<Utc>,
-        active_key_id: &str,
     ) -> Result<(), StoreError> {
+        let keys: Vec<String> = self.context.ring.ids().map(ToOwned::to_owned).collect();
+        let active = self.context.ring.active_id().to_owned();
         changed!(self, |conn| sqlx::query(
-            "INSERT INTO processes (id, role, started_at, heartbeat_at, active_key_id)
-             VALUES ($1, $2, $3, $3, $4)
+            "INSERT INTO processes (id, role, started_at, heartbeat_at, active_key_id, key_ids)
+             VALUES ($1, $2, $3, $3, $4, $5)
              ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at,
-                 active_key_id = excluded.active_key_id"
+                 active_key_id = excluded.active_key_id, key_ids = excluded.key_ids"
         )
         .bind(id)
         .bind(role)
         .bind(at)
-        .bind(active_key_id)
+        .bind(&active)
+        .bind(Json(&keys))
         .execute(conn))?;
         Ok(())
+    }
+
+    /// The processes that have shown themselves since, with the keys they have.
+    pub async fn key_holders(
+        &mut self,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<KeyHolder>, StoreError> {
+        let rows: Vec<(String, String, String, Json<Vec<String>>)> =
+            on!(self, |conn| sqlx::query_as(
+                "SELECT id, role, active_key_id, key_ids FROM processes WHERE heartbeat_at >= $1
+                 ORDER BY role, id"
+            )
+            .bind(since)
+            .fetch_all(conn))?;
+        let holders = rows
+            .into_iter()
+            .map(|(id, role, active_key_id, keys)| KeyHolder {
+                id,
+                role,
+                active_key_id,
+                key_ids: keys.0,
+            });
+        Ok(holders.collect())
     }
 
     /// How many processes of a role have shown themselves since.

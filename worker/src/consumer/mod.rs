@@ -12,7 +12,7 @@ use keyway_shared::domain::job::JobClass;
 use tokio::sync::mpsc;
 
 use crate::engine::Engine;
-use crate::{pruner, scheduler, sweeper};
+use crate::{pruner, rotator, scheduler, sweeper};
 pub(crate) use permits::Permits;
 pub(crate) use source::Delivery;
 use source::Source;
@@ -34,9 +34,10 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         lifecycle.tracker.spawn(feed);
     }
     let sweeps = sweeper::run(Arc::clone(&engine), permits, deliveries);
-    lifecycle.tracker.spawn(sweeps);
+    let sweeping = lifecycle.tracker.spawn(sweeps);
     lifecycle.tracker.spawn(scheduler::run(Arc::clone(&engine)));
     lifecycle.tracker.spawn(pruner::run(Arc::clone(&engine)));
+    lifecycle.tracker.spawn(rotator::run(Arc::clone(&engine)));
 
     let stop = lifecycle.soft.clone();
     let worker = WorkerBuilder::new(engine.name())
@@ -58,6 +59,8 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         // A process without its worker is of no use: let the supervisor start a new one.
         lifecycle.soft.cancel();
     }
+    // A heartbeat that is under way would bring it back; how the sweeper ended does not matter.
+    let _ = sweeping.await;
     engine.forget_process().await;
 }
 
