@@ -6,7 +6,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use keyway_shared::config;
 
 use crate::commands::{
-    api, config_reference, demo, doctor, keys, migrate, pause, serve, simulate, users, worker,
+    api, config_reference, demo, doctor, keys, migrate, pause, rotate_keys, serve, simulate, users,
+    worker,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output;
@@ -38,6 +39,7 @@ enum Command {
     Worker(Box<worker::WorkerCommand>),
     Migrate(migrate::MigrateArgs),
     Keys(keys::KeysArgs),
+    RotateKeys(rotate_keys::RotateKeysArgs),
     Users(users::UsersArgs),
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
@@ -74,6 +76,7 @@ fn execute(command: Command, matches: &ArgMatches) -> Outcome {
         Command::Worker(args) => block_on(worker::run(&args)),
         Command::Migrate(args) => block_on(migrate::run(&args)),
         Command::Keys(args) => block_on(keys::run(&args)),
+        Command::RotateKeys(args) => block_on(rotate_keys::run(&args)),
         Command::Users(args) => block_on(users::run(&args)),
         Command::Pause(args) => block_on(pause::pause(&args)),
         Command::Resume(args) => block_on(pause::resume(&args)),

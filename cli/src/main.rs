@@ -7,6 +7,7 @@ mod commands;
 mod compose;
 mod failure;
 mod heartbeat;
+mod key_use;
 mod output;
 mod process;
 

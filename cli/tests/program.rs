@@ -5,6 +5,7 @@
 mod crash;
 mod keys;
 mod migrations;
+mod rotation;
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;

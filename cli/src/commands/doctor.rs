@@ -20,8 +20,11 @@ use serde_json::json;
 use crate::args::StorageArgs;
 use crate::cli::Cli;
 use crate::failure::{Failure, Outcome};
+use crate::key_use::{self, Keys};
 use crate::{compose, output};
 
+/// Rows that are named; `keyway rotate-keys` names more.
+const NAMED: usize = 5;
 /// How long each check may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -270,6 +273,7 @@ async fn check_database(
                 format!("{shown} answers, schema up to date"),
             ));
             checks.push(check_keys(&store).await);
+            checks.push(check_key_uses(&store).await);
             checks.push(check_pauses(&store).await);
         }
         Ok(pending) => {
@@ -305,6 +309,49 @@ async fn check_keys(store: &Store) -> Check {
         ),
         Err(error) => Check::fail(NAME, error.to_string(), "see the database's own log"),
     }
+}
+
+/// Which keys of the ring are needed, and for what.
+async fn check_key_uses(store: &Store) -> Check {
+    const NAME: &str = "use of keys";
+    let keys = match Keys::look(store).await {
+        Ok(keys) => keys,
+        Err(error) => return Check::fail(NAME, error.to_string(), "see the database's own log"),
+    };
+    let mut finding = keys.sentences().join("; ");
+    if let Some((count, rows)) = keys.unopened() {
+        let named: Vec<_> = rows.iter().take(NAMED).map(key_use::name).collect();
+        let and_more = if count > named.len() as i64 {
+            ", …"
+        } else {
+            ""
+        };
+        finding = format!(
+            "{finding}; {count} rows did not open when they were last tried: {}{and_more}",
+            named.join(", ")
+        );
+    }
+    let missing = keys.missing();
+    if !missing.is_empty() {
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|(id, rows)| format!("{rows} rows are sealed with '{id}', which nobody can open"))
+            .collect();
+        return Check::fail(
+            NAME,
+            format!("{}; {finding}", missing.join("; ")),
+            "put that key at the end of KEYWAY_ENCRYPTION_KEYS",
+        );
+    }
+    if keys.behind() > 0 {
+        return Check::not_ok(
+            Level::Warn,
+            NAME,
+            finding,
+            "`keyway rotate-keys` seals everything with the first key",
+        );
+    }
+    Check::ok(NAME, finding)
 }
 
 fn since(pause: &Pause) -> impl std::fmt::Display {

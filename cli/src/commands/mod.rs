@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod pause;
 mod retries;
+pub(crate) mod rotate_keys;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod users;

@@ -7,7 +7,7 @@ use keyway_tests::database::{Database, Profile, redis_url};
 use keyway_tests::stand_in::StandIn;
 use serde_json::{Value, json};
 
-use crate::support::{Home, Running, hex_key};
+use crate::support::{Caller, Home, Running, hex_key, tick, wait_until};
 
 const PROJECT: &str = "prj_myapp";
 
@@ -115,68 +115,4 @@ async fn finished(caller: &Caller, vercel: &StandIn, job: &str) {
         document["attempts"].as_array().unwrap().len() >= 2,
         "{document}"
     );
-}
-
-async fn wait_until(condition: impl Fn() -> bool) {
-    for _ in 0..600 {
-        if condition() {
-            return;
-        }
-        tick().await;
-    }
-    panic!("it did not happen");
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "between two looks at other processes; how long it is does not matter"
-)]
-async fn tick() {
-    tokio::time::sleep(Duration::from_millis(25)).await;
-}
-
-/// A caller of the API that does not wait for jobs.
-struct Caller {
-    url: String,
-    key: String,
-    client: reqwest::Client,
-}
-
-impl Caller {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a caller of the API, not of a provider"
-    )]
-    fn new(url: String, key: &str) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self {
-            url,
-            key: key.to_owned(),
-            client: reqwest::Client::new(),
-        }
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Value {
-        let request = self.client.post(format!("{}{path}", self.url)).json(body);
-        self.send(request).await
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        self.send(self.client.get(format!("{}{path}", self.url)))
-            .await
-    }
-
-    async fn send(&self, request: reqwest::RequestBuilder) -> Value {
-        let request = request
-            .bearer_auth(&self.key)
-            .header("prefer", "respond-async");
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a caller of the API, not of a provider"
-        )]
-        let answer = request.send().await.unwrap();
-        let answer: Value = answer.json().await.unwrap();
-        assert!(answer["data"].is_object(), "{answer}");
-        answer["data"].clone()
-    }
 }

@@ -5,8 +5,10 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder to run in.
@@ -155,4 +157,70 @@ pub(crate) async fn get(url: &str, token: Option<&str>) -> u16 {
     )]
     let answer = request.send().await;
     answer.unwrap().status().as_u16()
+}
+
+/// Looks until it has happened.
+pub(crate) async fn wait_until(condition: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if condition() {
+            return;
+        }
+        tick().await;
+    }
+    panic!("it did not happen");
+}
+
+/// Between two looks.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "between two looks at other processes; how long it is does not matter"
+)]
+pub(crate) async fn tick() {
+    tokio::time::sleep(Duration::from_millis(25)).await;
+}
+
+/// A caller of the API that does not wait for jobs.
+pub(crate) struct Caller {
+    url: String,
+    key: String,
+    client: reqwest::Client,
+}
+
+impl Caller {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a caller of the API, not of a provider"
+    )]
+    pub(crate) fn new(url: String, key: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self {
+            url,
+            key: key.to_owned(),
+            client: reqwest::Client::new(),
+        }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        let request = self.client.post(format!("{}{path}", self.url)).json(body);
+        self.send(request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.send(self.client.get(format!("{}{path}", self.url)))
+            .await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Value {
+        let request = request
+            .bearer_auth(&self.key)
+            .header("prefer", "respond-async");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a caller of the API, not of a provider"
+        )]
+        let answer = request.send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        assert!(answer["data"].is_object(), "{answer}");
+        answer["data"].clone()
+    }
 }
