@@ -1,8 +1,8 @@
 //! `keyway migrate`
 
-use chrono::TimeDelta;
 use clap::Args;
 use keyway_shared::ambient::Ambient;
+use keyway_shared::store::ALIVE_WITHIN;
 
 use crate::args::StorageArgs;
 use crate::failure::{Failure, Outcome};
@@ -20,13 +20,10 @@ use crate::{compose, output};
 pub(crate) struct MigrateArgs {
     #[command(flatten)]
     storage: StorageArgs,
-    /// Migrate although older workers are running: jobs that they take from then on may fail
+    /// Migrate although older processes are running: what they do from then on may fail
     #[arg(long)]
     while_running: bool,
 }
-
-/// A worker shows itself every few seconds.
-const SHOWN_WITHIN: TimeDelta = TimeDelta::seconds(15);
 
 pub(crate) async fn run(args: &MigrateArgs) -> Outcome {
     args.storage.log.init(Some("warn"))?;
@@ -35,13 +32,15 @@ pub(crate) async fn run(args: &MigrateArgs) -> Outcome {
     let store = compose::connect(&storage.database, &storage.keys, &ambient).await?;
     let pending = store.pending_migrations().await?;
     if !pending.is_empty() && !args.while_running {
-        let running = store.running_workers(ambient.now() - SHOWN_WITHIN).await?;
+        let running = store
+            .running_processes(ambient.now() - ALIVE_WITHIN)
+            .await?;
         if running > 0 {
             return Err(Failure::new(format!(
-                "{running} older workers are running, or were a few seconds ago, and may not get on \
+                "{running} older processes are running, or were a few seconds ago, and may not get on \
                  with the new schema"
             ))
-            .hint("stop them and the API first, or say --while-running"));
+            .hint("stop them first, or say --while-running"));
         }
     }
     store.migrate().await?;

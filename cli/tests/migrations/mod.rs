@@ -6,9 +6,9 @@ use keyway_tests::on_both_profiles;
 
 use crate::support::{Home, hex_key};
 
-on_both_profiles!(older_workers_are_stopped_first);
+on_both_profiles!(older_processes_are_stopped_first);
 
-async fn older_workers_are_stopped_first(profile: Profile) {
+async fn older_processes_are_stopped_first(profile: Profile) {
     const MIGRATIONS: &str = "SELECT COUNT(*) FROM _sqlx_migrations";
     let home = Home::new();
     let database = Database::create_empty(profile).await;
@@ -45,7 +45,7 @@ async fn older_workers_are_stopped_first(profile: Profile) {
     let refused = home.run_with(&["migrate"], &env);
     assert_eq!(refused.code, Some(1));
     assert!(
-        refused.err.contains("1 older workers are running") && refused.err.contains("stop them"),
+        refused.err.contains("1 older processes are running") && refused.err.contains("stop them"),
         "{}",
         refused.err
     );

@@ -182,13 +182,14 @@ impl Store {
             .collect())
     }
 
-    /// How many workers have shown themselves since: none where the schema knows of none.
-    pub async fn running_workers(&self, since: DateTime<Utc>) -> Result<i64, StoreError> {
+    /// How many processes have shown themselves since: none where the schema knows of none.
+    pub async fn running_processes(&self, since: DateTime<Utc>) -> Result<i64, StoreError> {
         let mut tx = self.begin_read().await?;
-        match tx.live_processes("worker", since).await {
-            Err(StoreError::Database(error)) if is_missing_table(&error) => Ok(0),
-            running => running,
-        }
+        let workers = match tx.live_processes("worker", since).await {
+            Err(StoreError::Database(error)) if is_missing_table(&error) => return Ok(0),
+            workers => workers?,
+        };
+        Ok(workers + tx.live_processes("api", since).await?)
     }
 
     /// Loads the key of fingerprints, or makes it at the first start.
