@@ -249,6 +249,14 @@ fn the_simulator_says_where_it_is_and_stops() {
             .line()
             .starts_with("Simulated Vercel on http://127.0.0.1:")
     );
+    let said: Vec<_> = (0..5).map(|_| vercel.line()).collect();
+    for part in [
+        "Token: ",
+        "VERCEL_INTEGRATION_SLUG=",
+        "/integrations/keyway",
+    ] {
+        assert!(said.iter().any(|line| line.contains(part)), "{said:?}");
+    }
     assert_eq!(vercel.terminate(), Some(0));
 }
 

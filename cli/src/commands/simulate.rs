@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use keyway_shared::config::LogArgs;
 use keyway_simulator::github::{CLIENT_ID, CLIENT_SECRET, GitHub, Permission};
-use keyway_simulator::vercel::{Preset, TOKEN, Vercel};
+use keyway_simulator::vercel::{self, Preset, SLUG, TOKEN, Vercel};
 
 use crate::failure::{Failure, Outcome};
 use crate::output;
@@ -44,7 +44,8 @@ struct GitHubArgs {
 
 /// A stateful stand-in of Vercel's API
 ///
-/// It forgets everything when it ends. It prints the token to use with it.
+/// It forgets everything when it ends. It prints the token to use with it, and what to start keyway with
+/// to connect in a browser.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  keyway simulate vercel --port 9100 &\n  VERCEL_API_URL=http://127.0.0.1:9100 keyway serve"
@@ -57,6 +58,14 @@ struct VercelArgs {
     /// What is there at the start
     #[arg(long, value_enum, default_value_t = SimulatedWorld::LivedIn)]
     preset: SimulatedWorld,
+
+    /// Where it sends a browser in which somebody allowed the integration
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8080/v1/integrations/vercel/callback"
+    )]
+    callback: String,
 
     /// How long each answer takes, in milliseconds
     #[arg(long, value_name = "N", default_value = "0")]
@@ -138,6 +147,7 @@ async fn vercel(args: &VercelArgs) -> Outcome {
     let simulator = Vercel::bind(address, args.preset.into())
         .await
         .map_err(|error| cannot_listen(address, &error))?;
+    simulator.set_callback(&args.callback);
     simulator.set_latency(Duration::from_millis(args.latency_ms));
     let url = simulator.url();
     Process::new()
@@ -145,6 +155,16 @@ async fn vercel(args: &VercelArgs) -> Outcome {
             output::line(format!("Simulated Vercel on {url}"))?;
             output::line(format!("Token: {TOKEN}"))?;
             output::line(format!("Use it with: VERCEL_API_URL={url} keyway serve"))?;
+            output::line("To connect in a browser, with:")?;
+            output::line(format!(
+                "VERCEL_API_URL={url} VERCEL_WEB_URL={url} VERCEL_CLIENT_ID={} \
+                 VERCEL_CLIENT_SECRET={} VERCEL_INTEGRATION_SLUG={SLUG} keyway serve",
+                vercel::CLIENT_ID,
+                vercel::CLIENT_SECRET,
+            ))?;
+            output::line(format!(
+                "To begin where Vercel's marketplace does: {url}/integrations/{SLUG}"
+            ))?;
             Ok(())
         })
         .await?;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::env::{Reply, Writer, error};
 use super::model::Token;
 use super::state::State;
-use super::{Shared, account, control, env};
+use super::{Shared, account, control, env, pages};
 use crate::clock::{now_ms, pass};
 use crate::fault::Action;
 use crate::log::RequestRecord;
@@ -24,6 +24,7 @@ const MAX_BODY: usize = 128 * 1024 * 1024;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     control::routes()
+        .merge(pages::routes())
         .fallback(provider)
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
@@ -94,14 +95,6 @@ async fn provider(
     body: Bytes,
 ) -> Response {
     let call = parse(method, &uri, &headers, body);
-    if call
-        .segments
-        .first()
-        .is_some_and(|first| first == "integrations")
-        && call.segments.last().is_some_and(|last| last == "new")
-    {
-        return authorize(&shared, &call);
-    }
     let (index, fault) = {
         let mut state = shared.state();
         let index = state.log.start(RequestRecord {
@@ -376,28 +369,6 @@ impl Ids<'_> {
     fn next(&mut self) -> String {
         self.0.id("var")
     }
-}
-
-/// The page on which a person allows the integration. Here nobody is asked.
-fn authorize(shared: &Shared, call: &Call) -> Response {
-    let mut state = shared.state();
-    let (code, installation) = (state.id("code"), state.id("icfg_"));
-    state
-        .codes
-        .insert(code.clone(), (installation.clone(), None));
-    let Some(callback) = state.callback.clone() else {
-        let reply = error(400, "bad_request", "no callback address is set");
-        return Response::new(Body::from(reply.1.to_string()));
-    };
-    let given = call.query.get("state").map_or("", String::as_str);
-    let location = format!(
-        "{callback}?code={code}&configurationId={installation}&state={given}&source=external"
-    );
-    Response::builder()
-        .status(302)
-        .header(header::LOCATION, location)
-        .body(Body::empty())
-        .unwrap_or_default()
 }
 
 fn parse(method: Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Call {

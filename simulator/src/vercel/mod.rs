@@ -5,6 +5,7 @@ mod control;
 mod env;
 mod handler;
 mod model;
+mod pages;
 mod presets;
 mod rules;
 mod state;
@@ -170,6 +171,11 @@ impl Vercel {
     /// Every value of a project, by key, environment and branch.
     pub fn snapshot(&self, project: &str) -> BTreeMap<Place, Shown> {
         self.shared.state().snapshot(project)
+    }
+
+    /// Where a browser is sent back to once somebody has added the integration.
+    pub fn set_callback(&self, callback: &str) {
+        self.shared.state().callback = Some(callback.to_owned());
     }
 
     /// Makes a token worthless.

@@ -16,9 +16,11 @@ pub(crate) struct State {
     pub(super) teams: BTreeMap<String, String>,
     /// In the order in which lists show them.
     pub(super) projects: Vec<Project>,
+    /// Installations of the integration, by the account that it was added to.
+    pub(super) installations: BTreeMap<String, String>,
     /// OAuth codes that were not exchanged yet, with the token that they stand for.
     pub(super) codes: BTreeMap<String, (String, Option<String>)>,
-    /// Where the authorization page sends the browser back to.
+    /// Where the authorization page sends the browser back to: set in the vendor's console, not in the link.
     pub(super) callback: Option<String>,
     pub(super) faults: Faults,
     pub(super) log: Log,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobState};
 use keyway_shared::store::{Claim, Settlement};
-use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TOKEN};
+use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TOKEN, USER};
 use keyway_tests::app::{Account, AppBuilder, TestApp};
 use keyway_tests::client::Client;
 use keyway_tests::database::Profile;
@@ -72,9 +72,15 @@ impl World {
         )
     }
 
-    /// What a browser does at the provider: it agrees, and is told where to go next.
-    #[expect(clippy::disallowed_methods, reason = "the test is the browser")]
+    /// What a browser does at the provider: it agrees for the user's own account, and is told where
+    /// to go next.
     pub(crate) async fn through_the_provider(&self, path: &str, callback: &str) -> String {
+        self.allowing(path, callback, USER).await
+    }
+
+    /// The same for an account of one's choice; for none, it declines.
+    #[expect(clippy::disallowed_methods, reason = "the test is the browser")]
+    pub(crate) async fn allowing(&self, path: &str, callback: &str, scope: &str) -> String {
         let browser = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -87,7 +93,7 @@ impl World {
             .await
             .expect("settings");
         let answer = browser
-            .get(format!("{}{path}", self.vercel.url()))
+            .get(format!("{}{path}&scope={scope}", self.vercel.url()))
             .send()
             .await
             .expect("an answer");
