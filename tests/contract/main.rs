@@ -17,6 +17,7 @@ mod link_runs;
 mod links;
 mod parity;
 mod pauses;
+mod pending_connections;
 mod plans;
 mod replacements;
 mod requests;
@@ -92,6 +93,10 @@ behaviours! {
         a_credential_belongs_to_its_user,
         a_token_moved_to_another_row_does_not_open,
         an_oauth_state_works_once;
+    pending_connections:
+        a_pending_connection_is_taken_once,
+        a_pending_connection_expires_and_is_removed,
+        a_pending_token_opens_in_its_row_only;
     links:
         saving_the_same_destination_again_updates_the_link,
         links_are_scoped_to_their_vault,

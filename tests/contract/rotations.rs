@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::domain::account::User;
 use keyway_shared::domain::key_rotation::{RotationState, SealFault};
@@ -10,12 +11,14 @@ use keyway_shared::domain::webhook::{Event, EventType, OVERLAP, Webhook};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::github::KeptToken;
 use keyway_shared::store::{
-    Backend, KeyedRequest, PutOutcome, RememberedRequests, Resealed, SEALED, Store, Tx,
+    Backend, KeyedRequest, PendingConnection, PutOutcome, RememberedRequests, Resealed, SEALED,
+    Store, Tx,
 };
 use keyway_tests::database::TEST_RING;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
+use crate::pending_connections;
 use crate::world::{LEASE, Place, World};
 
 /// Columns that name a key which has sealed nothing in their row, and why.
@@ -82,6 +85,7 @@ struct Sealed {
     trashed: Uuid,
     job: Uuid,
     person: Uuid,
+    pending: PendingConnection,
 }
 
 impl Sealed {
@@ -148,6 +152,7 @@ impl Sealed {
             trashed,
             job,
             person: person.id,
+            pending: pending_connections::add(world, "tok-pending").await,
         }
     }
 
@@ -181,6 +186,10 @@ impl Sealed {
         let restored = tx.restore_secret(vault, self.trashed, self.place.vault.updated_at);
         restored.await.unwrap();
         assert_eq!(value(&mut tx, self.trashed).await, "4");
+        // So is this, which is taken once.
+        let before = self.pending.expires_at - TimeDelta::seconds(1);
+        let taken = tx.take_pending_connection(self.pending.id, before).await;
+        assert_eq!(taken.unwrap().unwrap().1.expose(), "tok-pending");
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) async fn prune(engine: &Engine) -> Result<(), StoreError> {
         (Kept::Answers, Duration::ZERO),
         (Kept::ClosedGates, GATES),
         (Kept::Sessions, Duration::ZERO),
+        (Kept::PendingConnections, Duration::ZERO),
         (Kept::Trash, Duration::ZERO),
     ] {
         if let Err(error) = prune_kind(engine, kept, now - time).await

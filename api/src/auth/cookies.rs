@@ -7,10 +7,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use keyway_shared::domain::account::{User, UserSession};
 use url::Url;
 
 use super::session::LASTS;
 use crate::error::ApiError;
+use crate::extract::Credential;
 use crate::options::ApiOptions;
 use crate::state::ApiState;
 
@@ -27,7 +29,8 @@ pub(crate) fn session(headers: &HeaderMap) -> Option<&str> {
     all(headers, SESSION).next()
 }
 
-pub(super) fn all<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+/// The values of a cookie: a browser may have several of one name.
+pub(crate) fn all<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -36,6 +39,22 @@ pub(super) fn all<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterat
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(move |(key, _)| *key == name)
         .map(|(_, value)| value)
+}
+
+/// Whom the browser is signed in as, for pages that ask who sits before it. One whose session has
+/// ended is as good as nobody.
+pub(crate) async fn signed_in(
+    state: &ApiState,
+    headers: &HeaderMap,
+) -> Result<Option<(UserSession, User)>, ApiError> {
+    let Some(token) = session(headers) else {
+        return Ok(None);
+    };
+    match Credential::of_session(state, token).await {
+        Ok((Credential::Session(session), user)) => Ok(Some((session, user))),
+        Ok(_) | Err(ApiError::Unauthorized(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a form was sent from a page of our own. Whoever could send one from elsewhere could sign a

@@ -24,6 +24,10 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
             oauth::authorize::confirm_authorization
         ))
         .routes(routes!(oauth::callback::finish_authorization))
+        .routes(routes!(
+            oauth::pending::show_pending_connection,
+            oauth::pending::answer_pending_connection
+        ))
         .routes(routes!(connections::list::list_connections))
         .routes(routes!(connections::delete::delete_connection))
         .routes(routes!(connections::projects::list_connection_projects))

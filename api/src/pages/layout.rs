@@ -17,7 +17,7 @@ padding:2rem 2rem 1.75rem;box-shadow:0 1px 2px rgb(0 0 0/.04),0 8px 24px rgb(0 0
 .brand{display:flex;align-items:center;gap:.5rem;margin-bottom:1.25rem;font-weight:600;letter-spacing:.01em;\
 color:var(--soft)}.brand svg{width:1.25rem;height:1.25rem}\
 .sign{width:2.75rem;height:2.75rem;margin-bottom:.75rem}.done{color:var(--good)}.failed{color:var(--bad)}\
-.question{color:var(--accent)}h1{margin:0 0 .5rem;font-size:1.3rem;line-height:1.3}\
+.question,.notice{color:var(--accent)}h1{margin:0 0 .5rem;font-size:1.3rem;line-height:1.3}\
 p{margin:.5rem 0;color:var(--soft);overflow-wrap:anywhere}\
 .code{margin:1.25rem 0;padding:.75rem;border:1px dashed var(--line);border-radius:10px;text-align:center;\
 font:600 1.4rem/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;letter-spacing:.12em;color:var(--ink)}\
@@ -29,7 +29,10 @@ background:var(--ground);color:var(--ink);font:inherit}\
 button{width:100%;padding:.7rem 1rem;border:1px solid transparent;border-radius:9px;background:var(--accent);\
 color:var(--on);font:inherit;font-weight:600;cursor:pointer}\
 button.quiet{margin-top:.6rem;background:transparent;border-color:var(--line);color:var(--ink)}\
-input:focus-visible,button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}";
+a{color:var(--accent)}a.main{display:block;margin-top:1.25rem;padding:.7rem 1rem;border-radius:9px;\
+background:var(--accent);color:var(--on);font-weight:600;text-align:center;text-decoration:none}\
+a.aside{display:block;margin-top:1rem;font-size:.92rem;text-align:center;overflow-wrap:anywhere}\
+input:focus-visible,button:focus-visible,a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}";
 
 const KEY: &str = "<svg viewBox=\"0 0 24 24\" fill=\"none\" stroke=\"currentColor\" \
 stroke-width=\"2\" stroke-linecap=\"round\" stroke-linejoin=\"round\" aria-hidden=\"true\">\
@@ -41,6 +44,7 @@ impl Sign {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Question => "question",
+            Self::Notice => "notice",
         }
     }
 
@@ -51,6 +55,7 @@ impl Sign {
             Self::Question => {
                 "<path d=\"M9.6 9.4a2.5 2.5 0 1 1 3.6 2.6c-.8.4-1.2.9-1.2 1.7M12 16.6v.1\"/>"
             }
+            Self::Notice => "<path d=\"M12 11.2v5M12 7.6v.1\"/>",
         }
     }
 }
@@ -79,6 +84,15 @@ pub(super) fn render(page: &Page<'_>, nonce: &str) -> String {
     }
     if let Some(form) = &page.form {
         body += &rendered(form);
+    }
+    if let Some(link) = &page.link {
+        let class = if link.is_main { "main" } else { "aside" };
+        let _ = write!(
+            body,
+            "<a class=\"{class}\" href=\"{}\">{}</a>",
+            escape(link.to),
+            escape(link.words)
+        );
     }
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -148,7 +162,7 @@ fn escape(text: &str) -> String {
 mod tests {
     use axum::http::StatusCode;
 
-    use super::super::Field;
+    use super::super::{Field, Link};
     use super::*;
 
     #[test]
@@ -177,6 +191,11 @@ mod tests {
             submit: evil,
             refuse: Some(evil),
             leads_to: None,
+        });
+        page.link = Some(Link {
+            to: evil,
+            words: evil,
+            is_main: true,
         });
         let html = render(&page, "nonce");
         assert!(!html.contains("<script"));

@@ -19,6 +19,8 @@ pub(crate) enum Sign {
     Failed,
     /// Somebody has to say something.
     Question,
+    /// Neither: it is as somebody wanted it, or there is something to know.
+    Notice,
 }
 
 /// A line that somebody fills in.
@@ -48,6 +50,15 @@ pub(crate) struct Form<'a> {
     pub(crate) leads_to: Option<&'a str>,
 }
 
+/// Another page to go to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link<'a> {
+    pub(crate) to: &'a str,
+    pub(crate) words: &'a str,
+    /// Whether that is what most will want: it looks like a button then.
+    pub(crate) is_main: bool,
+}
+
 /// A page. Its texts may come from a provider or a stranger.
 #[derive(Debug, Clone)]
 pub(crate) struct Page<'a> {
@@ -61,6 +72,7 @@ pub(crate) struct Page<'a> {
     /// What is known of the matter: name and value.
     pub(crate) facts: Vec<(&'a str, &'a str)>,
     pub(crate) form: Option<Form<'a>>,
+    pub(crate) link: Option<Link<'a>>,
 }
 
 impl<'a> Page<'a> {
@@ -74,6 +86,7 @@ impl<'a> Page<'a> {
             code: None,
             facts: Vec::new(),
             form: None,
+            link: None,
         }
     }
 

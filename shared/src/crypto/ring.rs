@@ -97,6 +97,11 @@ impl Aad {
         Self::new(&[b"connections", b"token", connection.as_bytes()])
     }
 
+    /// For the token of a connection that nobody has confirmed yet.
+    pub fn pending_connection_token(pending: Uuid) -> Self {
+        Self::new(&[b"pending_connections", b"token", pending.as_bytes()])
+    }
+
     /// For a webhook's secret: the one in use, and the one before, which was.
     pub fn webhook_secret(webhook: Uuid) -> Self {
         Self::new(&[b"webhooks", b"secret", webhook.as_bytes()])

@@ -40,6 +40,18 @@ words! {
     }
 }
 
+words! {
+    /// Where an installation of our integration was begun, as the provider says.
+    pub enum InstallSource {
+        /// On a page of ours, or on one that leads to the provider.
+        External = "external",
+        /// In the provider's marketplace.
+        Marketplace = "marketplace",
+        /// With a button that deploys a project and brings its integrations along.
+        DeployButton = "deploy-button",
+    }
+}
+
 /// A connection without its credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {

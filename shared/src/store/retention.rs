@@ -25,6 +25,8 @@ pub enum Kept {
     ClosedGates,
     /// Sessions, from when they expire.
     Sessions,
+    /// Connections that nobody confirmed, from when they expire.
+    PendingConnections,
     /// Secrets in the trash, from when it is to forget them.
     Trash,
 }
@@ -50,6 +52,10 @@ impl Tx {
             Kept::Activity => self.prune_activity(before, limit).await,
             Kept::Sessions => {
                 self.prune_by_id("sessions", "expires_at < $2", before, limit)
+                    .await
+            }
+            Kept::PendingConnections => {
+                self.prune_by_id("pending_connections", "expires_at < $2", before, limit)
                     .await
             }
             Kept::Plans => self.prune_plans(before, limit).await,

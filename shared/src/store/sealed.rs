@@ -29,6 +29,7 @@ enum Binding {
     Secret,
     Version,
     ConnectionToken,
+    PendingConnectionToken,
     WebhookSecret,
     GitHubToken,
     GitHubRefreshToken,
@@ -69,6 +70,13 @@ pub const SEALED: &[SealedColumn] = &[
         "token_key_id",
         "id",
         Binding::ConnectionToken,
+    ),
+    column(
+        "pending_connections",
+        "token_ciphertext",
+        "token_key_id",
+        "id",
+        Binding::PendingConnectionToken,
     ),
     column(
         "webhooks",
@@ -284,6 +292,7 @@ impl Tx {
         })?;
         let aad = match column.binding {
             Binding::ConnectionToken => Aad::connection_token,
+            Binding::PendingConnectionToken => Aad::pending_connection_token,
             Binding::GitHubToken => Aad::github_token,
             Binding::GitHubRefreshToken => Aad::github_refresh_token,
             _ => Aad::webhook_secret,

@@ -84,6 +84,10 @@ const OTHERWISE: &[(&str, &str)] = &[
         "integration_connected: tests/e2e/integrations/oauth.rs",
     ),
     (
+        "answer_pending_connection",
+        "integration_connected: tests/e2e/integrations/pending.rs",
+    ),
+    (
         "confirm_authorization",
         "sends the browser on; what it comes back with is noted",
     ),

@@ -1,10 +1,11 @@
 //! Jobs in GitHub mode: whoever asked is asked about again when the job runs.
 
 use chrono::TimeDelta;
+use keyway_shared::providers::vercel::VercelSettings;
 use keyway_shared::secret::Secret;
 use keyway_shared::store::github::KeptToken;
 use keyway_simulator::github::{GitHub, Permission};
-use keyway_simulator::vercel::Preset;
+use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG};
 use keyway_simulator::{Action, Fault};
 use keyway_tests::app::TestApp;
 use keyway_tests::database::Profile;
@@ -44,6 +45,30 @@ async fn start(profile: Profile) -> (GitHub, World, String) {
         connection,
     };
     (github, world, token)
+}
+
+/// A user of GitHub's who has no connection, in an app that can send browsers there and to Vercel.
+pub(super) async fn with_sign_in(profile: Profile, github: &GitHub, token: &str) -> World {
+    let vercel = StandIn::start(Preset::LivedIn).await.expect("a stand-in");
+    let mut builder = TestApp::builder(profile);
+    builder.providers.vercel = VercelSettings {
+        api_url: vercel.url(),
+        web_url: vercel.url(),
+        client_id: Some(CLIENT_ID.to_owned()),
+        client_secret: Some(Secret::new(CLIENT_SECRET)),
+        integration_slug: Some(SLUG.to_owned()),
+    };
+    builder.github_url = Some(github.url());
+    builder.github_sign_in = true;
+    let app = builder.start().await;
+    let account = app.account("local").await;
+    World {
+        me: app.client(token),
+        connection: app.unknown_id(),
+        app,
+        vercel,
+        account,
+    }
 }
 
 /// Asks for a sync, and runs it once after a time.

@@ -17,6 +17,7 @@ mod links;
 mod lived_in;
 mod oauth;
 mod pauses;
+mod pending;
 mod plans;
 mod refusals;
 mod syncs;

@@ -2,8 +2,8 @@
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use chrono::TimeDelta;
 use keyway_shared::crypto::tokens::{hash_token, random_token};
 use keyway_shared::domain::account::{Scope, User};
@@ -17,18 +17,16 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::ticket::new_ticket;
-use super::{AWAY, callback_url, set_cookie};
-use crate::auth::cookies::is_from_own_page;
+use super::{AWAY, Refusal, callback_url, origin};
+use crate::auth::cookies;
 use crate::auth::test_keys;
 use crate::error::ApiError;
 use crate::extract::{Caller, Form, Path, Query};
 use crate::integrations::outside;
 use crate::pages::redirect::allowed;
-use crate::pages::{self, Page, Sign, private};
+use crate::pages::{self, Page, Sign, send_to};
 use crate::schema::{Conflicting, Guarded, Invalid, Missing, Open};
 use crate::state::ApiState;
-
-const SPENT: &str = "This link was used already, or is too old. Please begin again.";
 
 /// Where the browser goes in the end.
 #[derive(Deserialize, IntoParams)]
@@ -75,7 +73,8 @@ pub(crate) async fn authorize_provider(
             .find_authorize_ticket(&hash_token(ticket), name, now)
             .await?;
         tx.commit().await?;
-        return ask(&state, name, user, ticket, fields.redirect_uri.as_deref());
+        let redirect_uri = fields.redirect_uri.as_deref();
+        return ask(&state, &parts.headers, name, user, ticket, redirect_uri).await;
     }
     let caller = match &fields.token {
         Some(token) if state.options.token_in_query => {
@@ -88,7 +87,8 @@ pub(crate) async fn authorize_provider(
     if fields.token.is_some() && state.options.token_in_query {
         let ticket = new_ticket(&state, caller.user.id, name).await?;
         let (ticket, redirect_uri) = (ticket.0.expose(), fields.redirect_uri.as_deref());
-        return ask(&state, name, Some(caller.user), ticket, redirect_uri);
+        let user = Some(caller.user);
+        return ask(&state, &parts.headers, name, user, ticket, redirect_uri).await;
     }
     send_away(&state, caller.user.id, name, fields.redirect_uri.as_deref()).await
 }
@@ -126,16 +126,24 @@ pub(crate) async fn confirm_authorization(
     form: Result<Form<AuthorizeForm>, ApiError>,
 ) -> Result<Response, ApiError> {
     let name = outside::provider_name(&provider)?;
-    let refuse =
-        |status, text| Page::new(status, Sign::Failed, "Not connected", text).answer(&state);
-    if !is_from_own_page(&state.options, &headers) {
-        let text = "The form was not sent from our own page. Please open the link again.";
-        return Ok(refuse(StatusCode::FORBIDDEN, text));
+    if !cookies::is_from_own_page(&state.options, &headers) {
+        return Ok(Refusal::not_our_form().answer(&state));
     }
     let Ok(Form(form)) = form else {
-        let text = "The form is not complete. Please open the link again.";
-        return Ok(refuse(StatusCode::BAD_REQUEST, text));
+        return Ok(Refusal::broken_form().answer(&state));
     };
+    let elsewhere = |address: &String| allowed(&state.options, address).is_none();
+    if form.redirect_uri.as_ref().is_some_and(elsewhere) {
+        let refusal = Refusal::new(
+            StatusCode::FORBIDDEN,
+            "Not connected",
+            "This link would have sent you on to a page that Keyway does not send anybody to. Nothing \
+             was connected.",
+            "If somebody sent you the link, do not trust it. Otherwise, whoever runs this service can \
+             allow that page.",
+        );
+        return Ok(refusal.answer(&state));
+    }
     let mut tx = state.store.begin().await?;
     let now = tx.now().await?;
     let hash = hash_token(&form.ticket);
@@ -143,14 +151,25 @@ pub(crate) async fn confirm_authorization(
     tx.commit().await?;
     match user_id {
         Some(user_id) => send_away(&state, user_id, name, form.redirect_uri.as_deref()).await,
-        None => Ok(refuse(StatusCode::UNAUTHORIZED, SPENT)),
+        None => Ok(spent().answer(&state)),
     }
 }
 
+fn spent() -> Refusal {
+    Refusal::new(
+        StatusCode::UNAUTHORIZED,
+        "This link no longer works",
+        "It was used already, or is older than two minutes. Nothing was connected.",
+        "Please go back to where you got it, and start again.",
+    )
+}
+
 /// The page that a link opens. Whoever follows a stranger's link would give the stranger their account
-/// at the provider: so it says whose user it is.
-fn ask(
+/// at the provider: so it says whose user it is, and is none for a browser that is signed in as
+/// somebody else.
+async fn ask(
     state: &ApiState,
+    headers: &HeaderMap,
     name: ProviderName,
     user: Option<User>,
     ticket: &str,
@@ -159,25 +178,38 @@ fn ask(
     let provider = outside::provider(state, name)?;
     let display = provider.descriptor().display_name;
     let Some(user) = user else {
-        let status = StatusCode::UNAUTHORIZED;
-        return Ok(Page::new(status, Sign::Failed, "Not connected", SPENT).answer(state));
+        return Ok(spent().answer(state));
     };
-    let callback = callback_url(&state.options, name);
-    let home = provider
-        .authorize_url("x", &callback)
-        .ok_or_else(|| not_set_up(provider.descriptor()))?;
-    let origin = Url::parse(&home).map(|home| home.origin().ascii_serialization());
-    let title = format!("Connect {display}");
+    if let Some((_, other)) = cookies::signed_in(state, headers).await?
+        && other.id != user.id
+    {
+        let refusal = Refusal::new(
+            StatusCode::FORBIDDEN,
+            "This link is somebody else's",
+            &format!(
+                "It would connect your account at {display} with the Keyway user {}. You are signed in \
+                 as {}. Nothing was connected.",
+                user.username, other.username
+            ),
+            "If somebody sent you this link, close the page. If both users are you, sign in here as the \
+             one who made the link, and open it again.",
+        );
+        return Ok(refusal.answer(state));
+    }
+    let origin = origin(&*provider).ok_or_else(|| not_set_up(provider.descriptor()))?;
+    let title = format!("Connect your {display} account?");
     let text = format!(
-        "Your account at {display} will be connected with the Keyway user {}, who can then read and \
-         change the variables of its projects. Go on only if this is you.",
+        "{} could then read and change the variables of your projects there. On the next page, \
+         {display} asks for your permission.",
         user.username
     );
+    let warning = "Go on only if this is you, and you began this yourself a moment ago.";
     let (action, submit) = (
         format!("/v1/integrations/{name}/authorize"),
         format!("Continue to {display}"),
     );
     let mut page = Page::new(StatusCode::OK, Sign::Question, &title, &text);
+    page.text.push(warning);
     page.facts = vec![("Keyway user", &user.username)];
     let mut hidden = vec![("ticket", ticket)];
     hidden.extend(redirect_uri.map(|address| ("redirect_uri", address)));
@@ -185,7 +217,7 @@ fn ask(
         action: &action,
         hidden,
         submit: &submit,
-        leads_to: origin.as_deref().ok(),
+        leads_to: Some(&origin),
         ..pages::Form::default()
     });
     Ok(page.answer(state))
@@ -220,21 +252,14 @@ async fn send_away(
         provider: name,
         redirect_uri: redirect_uri.map(Url::into),
         browser_hash: hash_token(browser.expose()),
-        expires_at: now + TimeDelta::seconds(AWAY),
+        expires_at: now + TimeDelta::seconds(AWAY.lasts),
     })
     .await?;
     tx.commit().await?;
 
-    let location = HeaderValue::from_str(&page).map_err(|error| ApiError::internal(&error))?;
-    let cookie = HeaderValue::from_str(&set_cookie(&state.options, browser.expose()))
-        .map_err(|error| ApiError::internal(&error))?;
     // Also the answer to a form: 302 is what existing clients look for, and browsers GET what follows.
-    let mut response = (
-        StatusCode::FOUND,
-        [(header::LOCATION, location), (header::SET_COOKIE, cookie)],
-    )
-        .into_response();
-    private(&mut response);
+    let mut response = send_to(&page).ok_or(ApiError::Internal)?;
+    AWAY.set(&state.options, &mut response, browser.expose());
     Ok(response)
 }
 

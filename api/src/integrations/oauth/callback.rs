@@ -1,69 +1,54 @@
 //! `GET /v1/integrations/{provider}/callback`
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use keyway_shared::crypto::tokens::hash_token;
-use keyway_shared::domain::activity::{Action, Activity, Platform};
-use keyway_shared::domain::connection::{AuthMethod, Credential, ProviderAccount, ProviderName};
-use keyway_shared::domain::names::is_provider_ref;
-use keyway_shared::providers::{Grant, Provider, ProviderError, Session};
+use keyway_shared::domain::account::User;
+use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::store::OAuthState;
 use serde::Deserialize;
-use url::Url;
 use utoipa::IntoParams;
 
-use super::{callback_url, cookies, set_cookie};
-use crate::context::request_id;
-use crate::error::ApiError;
-use crate::extract::{Path, Query};
-use crate::integrations::connections::new_connection;
+use super::connected::{Connecting, connect};
+use super::exchange::{exchange, present};
+use super::{AWAY, Refusal, pending, provider_page};
+use crate::auth::cookies;
+use crate::extract::{ClientInfo, Path, Query};
 use crate::integrations::outside;
-use crate::pages::redirect::same_origin;
-use crate::pages::{Page, Sign, private};
+use crate::pages::{private, send_to};
 use crate::schema::Open;
 use crate::state::ApiState;
 
-/// What the provider says. What is not needed to finish is not read: `teamId` comes with the token.
-#[derive(Debug, Deserialize, IntoParams)]
+/// What the provider says.
+#[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CallbackFields {
     /// Proves that the user agreed.
-    code: Option<String>,
-    /// Tells which authorization this ends.
+    pub(super) code: Option<String>,
+    /// Tells which authorization this ends. Without it, it was begun at the provider: the answer is a
+    /// page that asks.
     state: Option<String>,
-    /// The installation at the provider.
-    configuration_id: Option<String>,
-    /// A page of the provider's to go on to.
-    next: Option<String>,
+    /// The installation at the provider. It must be that of the code.
+    #[param(example = "icfg_xxx")]
+    pub(super) configuration_id: Option<String>,
+    /// The team, for one's installation. It must be that of the code.
+    #[param(example = "team_xxx")]
+    pub(super) team_id: Option<String>,
+    /// A page of the provider's to go on to. An address elsewhere is ignored.
+    pub(super) next: Option<String>,
+    /// Where it was begun: `external`, `marketplace` or `deploy-button`.
+    pub(super) source: Option<String>,
     /// Why the user did not agree.
     error: Option<String>,
-}
-
-/// Why an authorization ended without a connection, for the page.
-struct Refusal(StatusCode, &'static str);
-
-impl From<ApiError> for Refusal {
-    fn from(error: ApiError) -> Self {
-        match error.status() {
-            StatusCode::NOT_FOUND => Self(StatusCode::NOT_FOUND, "There is no such provider."),
-            StatusCode::CONFLICT => Self(
-                StatusCode::CONFLICT,
-                "This provider cannot be connected yet.",
-            ),
-            status => Self(
-                status,
-                "Something went wrong on our side. Please try again.",
-            ),
-        }
-    }
 }
 
 /// Finish an authorization
 ///
 /// Where the provider sends the browser back to. Saves the connection, then sends the browser to the
-/// `redirect_uri` of its start, or shows a page.
+/// `redirect_uri` of its start, or shows a page. Without a `state`, nothing is connected until the user
+/// who is signed in has said so on the page that the browser is sent to.
 #[utoipa::path(
     get,
     path = "/v1/integrations/{provider}/callback",
@@ -73,9 +58,9 @@ impl From<ApiError> for Refusal {
     params(("provider" = String, Path, description = "The provider.", example = "vercel"), CallbackFields),
     responses(
         (status = 200, description = "Connected.", body = String, content_type = "text/html"),
-        (status = 302, description = "Connected; to `redirect_uri`.", headers(("Location" = String))),
-        (status = 400, description = "The authorization is declined, spent or too old.", body = String, content_type = "text/html"),
-        (status = 403, description = "Another browser began it.", body = String, content_type = "text/html"),
+        (status = 302, description = "Connected; to `redirect_uri`. Or not yet; to the page that asks.", headers(("Location" = String))),
+        (status = 400, description = "The authorization is declined, spent or too old, or the code is for another account than the address says.", body = String, content_type = "text/html"),
+        (status = 403, description = "Another browser began it, or another user is signed in.", body = String, content_type = "text/html"),
         (status = 404, description = "There is no such provider.", body = String, content_type = "text/html"),
         (status = 409, description = "The provider cannot be connected yet.", body = String, content_type = "text/html"),
         (status = 422, description = "A parameter appears twice."),
@@ -87,18 +72,19 @@ pub(crate) async fn finish_authorization(
     State(state): State<ApiState>,
     Path(provider): Path<String>,
     headers: HeaderMap,
+    client: ClientInfo,
     Query(fields): Query<CallbackFields>,
 ) -> Response {
-    let mut response = match finish(&state, &provider, &headers, &fields).await {
-        Ok(response) => response,
-        Err(Refusal(status, text)) => {
-            Page::new(status, Sign::Failed, "Not connected", text).answer(&state)
-        }
+    let begun_here = present(fields.state.as_deref());
+    let finished = match begun_here {
+        Some(token) => finish(&state, &provider, token, &headers, &client, &fields).await,
+        None => begun_elsewhere(&state, &provider, &fields).await,
     };
+    let mut response = finished.unwrap_or_else(|refusal| refusal.answer(&state));
     private(&mut response);
-    // The cookie has done its work.
-    if let Ok(cookie) = HeaderValue::from_str(&set_cookie(&state.options, "")) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    if begun_here.is_some() {
+        // The cookie has done its work.
+        AWAY.remove(&state.options, &mut response);
     }
     response
 }
@@ -106,43 +92,58 @@ pub(crate) async fn finish_authorization(
 async fn finish(
     state: &ApiState,
     provider: &str,
+    token: &str,
     headers: &HeaderMap,
+    client: &ClientInfo,
     fields: &CallbackFields,
 ) -> Result<Response, Refusal> {
     let name = outside::provider_name(provider)?;
     let provider = outside::provider(state, name)?;
-    let started = take(state, name, headers, fields.state.as_deref()).await?;
+    let display = provider.descriptor().display_name;
+    let (started, user) = take(state, name, headers, token).await?;
     if fields.error.is_some() {
-        return Err(Refusal(
-            StatusCode::BAD_REQUEST,
-            "The provider says that the authorization was declined. Nothing was saved.",
-        ));
+        return Err(declined(display));
     }
-    let code = fields.code.as_deref().filter(|code| !code.is_empty());
-    let code = code.ok_or(Refusal(
-        StatusCode::BAD_REQUEST,
-        "The provider sent no code. Please start again.",
-    ))?;
-    let (grant, account) = ask(state, &*provider, name, code).await?;
-    let title = format!("Connected with {}", provider.descriptor().display_name);
-    let text = format!(
-        "{} is connected. You can close this page.",
-        account.display_name()
-    );
-    let installation = fields.configuration_id.clone();
-    save(state, &started, grant, &account, installation).await?;
+    is_still(state, headers, &user).await?;
+    let exchanged = exchange(state, &*provider, name, fields).await?;
+    let who = Connecting {
+        user: &user,
+        provider: name,
+        client,
+        session_id: None,
+        source: None,
+    };
+    let mut tx = state.store.begin().await?;
+    let now = tx.now().await?;
+    let connected = connect(&mut tx, state, &who, exchanged, now).await?;
+    tx.commit().await?;
+    let back = started.redirect_uri;
+    let back = back.or_else(|| provider_page(&*provider, fields.next.as_deref()));
+    Ok(back
+        .and_then(|back| send_to(&back))
+        .unwrap_or_else(|| connected.page(state, display, &user)))
+}
 
-    let back = started.redirect_uri.or_else(|| {
-        // Only a page of the provider itself: anybody can write the address of this one.
-        let home = provider.authorize_url("x", "x")?;
-        same_origin(&home, fields.next.as_deref()?).map(Url::into)
-    });
-    Ok(
-        match back.and_then(|back| HeaderValue::from_str(&back).ok()) {
-            Some(back) => (StatusCode::FOUND, [(header::LOCATION, back)]).into_response(),
-            None => Page::new(StatusCode::OK, Sign::Done, &title, &text).answer(state),
-        },
-    )
+/// Nobody here began it, so whoever made the browser come may be somebody else than who sits before
+/// it: what a stranger connects must not become theirs, nor theirs a stranger's.
+async fn begun_elsewhere(
+    state: &ApiState,
+    provider: &str,
+    fields: &CallbackFields,
+) -> Result<Response, Refusal> {
+    let name = outside::provider_name(provider)?;
+    let provider = outside::provider(state, name)?;
+    if fields.error.is_some() {
+        return Err(declined(provider.descriptor().display_name));
+    }
+    // What such a start always brings: without either this is a broken link, and no reason to ask the
+    // provider anything.
+    if present(fields.code.as_deref()).is_none()
+        || present(fields.configuration_id.as_deref()).is_none()
+    {
+        return Err(spent());
+    }
+    pending::begin(state, &*provider, name, fields).await
 }
 
 /// Takes the state out, which works once, and sees that this is the browser that began.
@@ -150,121 +151,57 @@ async fn take(
     state: &ApiState,
     name: ProviderName,
     headers: &HeaderMap,
-    state_token: Option<&str>,
-) -> Result<OAuthState, Refusal> {
-    let spent = Refusal(
-        StatusCode::BAD_REQUEST,
-        "This authorization is unknown, was used already, or took too long. Please start again \
-         from Keyway.",
-    );
-    let Some(token) = state_token else {
-        return Err(spent);
+    token: &str,
+) -> Result<(OAuthState, User), Refusal> {
+    let mut tx = state.store.begin().await?;
+    let now = tx.now().await?;
+    let found = tx.take_oauth_state(&hash_token(token), now).await?;
+    let started = found.filter(|started| started.provider == name);
+    let user = match &started {
+        Some(started) => tx.find_user(started.user_id).await?,
+        None => None,
     };
-    let unit = async {
-        let mut tx = state.store.begin().await?;
-        let now = tx.now().await?;
-        let found = tx.take_oauth_state(&hash_token(token), now).await?;
-        tx.commit().await?;
-        Ok::<_, ApiError>(found)
+    tx.commit().await?;
+    let (Some(started), Some(user)) = (started, user) else {
+        return Err(spent());
     };
-    let Some(started) = unit.await?.filter(|started| started.provider == name) else {
-        return Err(spent);
-    };
-    if cookies(headers).any(|cookie| hash_token(cookie) == started.browser_hash) {
-        Ok(started)
+    if AWAY.is_in(headers, &started.browser_hash) {
+        Ok((started, user))
     } else {
-        Err(Refusal(
-            StatusCode::FORBIDDEN,
-            "This authorization was begun in another browser. Please start again in this one.",
-        ))
+        Err(Refusal::another_browser())
     }
 }
 
-/// Exchanges the code and asks whose account it is.
-async fn ask(
-    state: &ApiState,
-    provider: &dyn Provider,
-    name: ProviderName,
-    code: &str,
-) -> Result<(Grant, ProviderAccount), Refusal> {
-    let callback = callback_url(&state.options, name);
-    let answer = async {
-        let grant = provider.exchange_code(code, &callback).await?;
-        let session = Session::unguarded(Credential {
-            token: grant.token.clone(),
-            team_id: grant.team_id.clone(),
-            installation_id: grant.installation_id.clone(),
-        });
-        let account = provider.account(&session).await?;
-        Ok((grant, account))
-    };
-    answer.await.map_err(|error: ProviderError| {
-        tracing::warn!(provider = %name, outcome = error.outcome(), "an authorization failed");
-        match error {
-            ProviderError::Invalid { .. } => Refusal(
-                StatusCode::BAD_REQUEST,
-                "The provider did not accept the authorization; it works once and not for long. \
-                 Please start again. If this happens again, the integration's client id and \
-                 secret need the operator's care.",
+/// A browser need not be signed in here: what began may have been a client with an API key. One that
+/// is signed in as somebody else has changed hands meanwhile.
+async fn is_still(state: &ApiState, headers: &HeaderMap, user: &User) -> Result<(), Refusal> {
+    match cookies::signed_in(state, headers).await? {
+        Some((_, other)) if other.id != user.id => Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "Signed in as somebody else",
+            &format!(
+                "{} began this, and this browser is signed in to Keyway as {}. Nothing was connected.",
+                user.username, other.username
             ),
-            ProviderError::RateLimited { .. } => Refusal(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The provider limits requests. Please try again later.",
-            ),
-            ProviderError::Unauthorized | ProviderError::Forbidden | ProviderError::NotFound => {
-                Refusal(
-                    StatusCode::BAD_REQUEST,
-                    "The provider gave a credential that does not work. Please start again.",
-                )
-            }
-            _ => Refusal(
-                StatusCode::BAD_GATEWAY,
-                "The provider did not answer as it should. Please try again.",
-            ),
-        }
-    })
+            "Sign in as the one whom you mean, and start again.",
+        )),
+        _ => Ok(()),
+    }
 }
 
-async fn save(
-    state: &ApiState,
-    started: &OAuthState,
-    grant: Grant,
-    account: &ProviderAccount,
-    configuration_id: Option<String>,
-) -> Result<(), ApiError> {
-    let mut tx = state.store.begin().await?;
-    let now = tx.now().await?;
-    let user = tx.find_user(started.user_id).await?;
-    let user = user.ok_or_else(|| ApiError::not_found("user"))?;
-    let installation = grant
-        .installation_id
-        .or(configuration_id.filter(|id| is_provider_ref(id)));
-    let connection = new_connection(
-        state.ambient.new_id(),
-        user.id,
-        started.provider,
-        account,
-        AuthMethod::OAuth,
-        installation,
-        now,
-    );
-    tx.upsert_connection(&connection, &grant.token).await?;
-    tx.insert_activity(&Activity {
-        id: state.ambient.new_id(),
-        at: now,
-        action: Action::IntegrationConnected,
-        user_id: Some(user.id),
-        username: user.username,
-        vault_id: None,
-        repo_full_name: None,
-        platform: Platform::Web,
-        ip: None,
-        api_key_id: None,
-        session_id: None,
-        request_id: Some(request_id().as_ref().to_owned()),
-        metadata: serde_json::json!({ "provider": started.provider, "method": AuthMethod::OAuth }),
-    })
-    .await?;
-    tx.commit().await?;
-    Ok(())
+fn declined(display: &str) -> Refusal {
+    Refusal::wanted(
+        StatusCode::BAD_REQUEST,
+        &format!("{display} says that you declined. Nothing was connected, and nothing was kept."),
+        "You can close this page, or start again from Keyway when you change your mind.",
+    )
+}
+
+fn spent() -> Refusal {
+    Refusal::new(
+        StatusCode::BAD_REQUEST,
+        "This link no longer works",
+        "It is not complete, was used already, or is older than ten minutes. Nothing was connected.",
+        "Please start again from Keyway.",
+    )
 }

@@ -2,20 +2,178 @@
 //!
 //! What ties the two ends together is a random state that works once and of which only a hash is
 //! kept, and a cookie that shows that the browser which comes back is the one that was sent.
+//!
+//! Who begins at the provider comes back without a state, and nothing tells whose wish it was: that
+//! waits, as a pending connection, until the user who is signed in has seen it and said yes.
 
 pub(super) mod authorize;
 pub(super) mod callback;
+mod connected;
+mod exchange;
+pub(super) mod pending;
 pub(super) mod ticket;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use keyway_shared::crypto::tokens::hash_token;
 use keyway_shared::domain::connection::ProviderName;
+use keyway_shared::providers::Provider;
+use keyway_shared::store::StoreError;
+use url::Url;
 
+use crate::auth::cookies;
+use crate::error::ApiError;
 use crate::options::ApiOptions;
+use crate::pages::redirect::same_origin;
+use crate::pages::{Page, Sign};
+use crate::state::ApiState;
 
-/// The cookie of a browser that was sent to a provider.
-const COOKIE: &str = "keyway_oauth";
-/// Seconds that a browser may stay away.
-const AWAY: i64 = 600;
+/// A cookie that ties a browser to something that is under way.
+struct Cookie {
+    name: &'static str,
+    /// Seconds that it lasts.
+    lasts: i64,
+}
+
+/// Of a browser that was sent to a provider.
+const AWAY: Cookie = Cookie {
+    name: "keyway_oauth",
+    lasts: 600,
+};
+/// Of a browser that came from a provider without having been sent. It has time to sign in, which
+/// may take ten minutes by itself.
+const PENDING: Cookie = Cookie {
+    name: "keyway_pending",
+    lasts: 900,
+};
+
+impl Cookie {
+    /// Whether the browser has the one of which this is the hash. It may send one of an outer path or
+    /// domain as well.
+    fn is_in(&self, headers: &HeaderMap, hash: &[u8; 32]) -> bool {
+        cookies::all(headers, self.name).any(|value| hash_token(value) == *hash)
+    }
+
+    /// Gives the browser one; `value` is one of our own tokens.
+    fn set(&self, options: &ApiOptions, response: &mut Response, value: &str) {
+        self.send(options, response, value, self.lasts);
+    }
+
+    /// Takes it from the browser.
+    fn remove(&self, options: &ApiOptions, response: &mut Response) {
+        self.send(options, response, "", 0);
+    }
+
+    fn send(&self, options: &ApiOptions, response: &mut Response, value: &str, age: i64) {
+        let name = self.name;
+        let secure = if options.public_url.starts_with("https://") {
+            "; Secure"
+        } else {
+            ""
+        };
+        let cookie = format!(
+            "{name}={value}; Path=/v1/integrations; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
+        );
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+}
+
+/// Why nothing was connected, for a page. One paragraph for what happened, one for what to do.
+struct Refusal {
+    status: StatusCode,
+    sign: Sign,
+    title: &'static str,
+    text: [String; 2],
+}
+
+impl Refusal {
+    fn new(status: StatusCode, title: &'static str, happened: &str, to_do: &str) -> Self {
+        Self {
+            status,
+            sign: Sign::Failed,
+            title,
+            text: [happened.to_owned(), to_do.to_owned()],
+        }
+    }
+
+    /// For what somebody wanted so.
+    fn wanted(status: StatusCode, happened: &str, to_do: &str) -> Self {
+        Self {
+            sign: Sign::Notice,
+            ..Self::new(status, "Not connected", happened, to_do)
+        }
+    }
+
+    fn our_fault(status: StatusCode) -> Self {
+        Self::new(
+            status,
+            "Not connected",
+            "Something went wrong on our side. Nothing was connected.",
+            "Please start again. If this happens again, tell whoever runs this service.",
+        )
+    }
+
+    fn another_browser() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Begun in another browser",
+            "This was begun in another browser, or the cookies of this one are gone. Nothing was \
+             connected.",
+            "Start again, and stay in one browser until the end.",
+        )
+    }
+
+    fn not_our_form() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Not connected",
+            "The form was not sent from our own page. Nothing was connected.",
+            "Open the link again, and use the button on the page.",
+        )
+    }
+
+    fn broken_form() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "Not connected",
+            "The form was not complete. Nothing was connected.",
+            "Open the link again.",
+        )
+    }
+
+    fn answer(&self, state: &ApiState) -> Response {
+        let [happened, to_do] = &self.text;
+        let mut page = Page::new(self.status, self.sign, self.title, happened);
+        page.text.push(to_do);
+        page.answer(state)
+    }
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        let status = error.status();
+        let (happened, to_do) = match status {
+            StatusCode::NOT_FOUND => (
+                "There is no such provider.",
+                "Look at the address again: a part of it may be missing.",
+            ),
+            StatusCode::CONFLICT => (
+                "This provider cannot be connected here yet.",
+                "Whoever runs this service has to set it up.",
+            ),
+            _ => return Self::our_fault(status),
+        };
+        Self::new(status, "Not connected", happened, to_do)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::our_fault(ApiError::from(error).status())
+    }
+}
 
 /// Where the provider sends the browser back to. From the configuration only: a `Host` header could
 /// send the code elsewhere.
@@ -26,27 +184,14 @@ fn callback_url(options: &ApiOptions, provider: ProviderName) -> String {
     )
 }
 
-/// A `Set-Cookie` header; `value` is one of our own tokens, or empty to remove the cookie.
-fn set_cookie(options: &ApiOptions, value: &str) -> String {
-    let age = if value.is_empty() { 0 } else { AWAY };
-    let secure = if options.public_url.starts_with("https://") {
-        "; Secure"
-    } else {
-        ""
-    };
-    format!(
-        "{COOKIE}={value}; Path=/v1/integrations; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
-    )
+/// The origin of the provider's pages.
+fn origin(provider: &dyn Provider) -> Option<String> {
+    let home = Url::parse(&provider.authorize_url("x", "x")?).ok()?;
+    Some(home.origin().ascii_serialization())
 }
 
-/// Our cookies of that request. A browser may send one of an outer path or domain as well.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| value)
+/// The page that the provider wants the browser to go on to. Only one of the provider itself: anybody
+/// can write the address of a callback.
+fn provider_page(provider: &dyn Provider, next: Option<&str>) -> Option<String> {
+    same_origin(&origin(provider)?, next?).map(String::from)
 }
