@@ -6,23 +6,26 @@ use super::{Form, Page, Sign};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#16181d;--soft:#5b6270;--line:#e3e6ec;--card:#fff;--ground:#f4f5f8;\
---accent:#1f5eff;--on:#fff;--good:#12805c;--bad:#b3261e}\
+--accent:#1f5eff;--on:#fff;--good:#12805c;--bad:#b3261e;--warn:#9a6700;--warned:#fff8e6}\
 @media(prefers-color-scheme:dark){:root{--ink:#eceef2;--soft:#a0a7b5;--line:#2c303a;--card:#1a1d24;\
---ground:#101216;--accent:#6c95ff;--on:#0d1020;--good:#4cc79a;--bad:#ff8a80}}\
+--ground:#101216;--accent:#6c95ff;--on:#0d1020;--good:#4cc79a;--bad:#ff8a80;--warn:#e3b341;--warned:#262113}}\
 *{box-sizing:border-box}body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;\
 justify-content:center;padding:2rem 1rem;background:var(--ground);color:var(--ink);\
 font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
-main{width:100%;max-width:27rem;background:var(--card);border:1px solid var(--line);border-radius:14px;\
+main{width:100%;max-width:29rem;background:var(--card);border:1px solid var(--line);border-radius:14px;\
 padding:2rem 2rem 1.75rem;box-shadow:0 1px 2px rgb(0 0 0/.04),0 8px 24px rgb(0 0 0/.06)}\
 .brand{display:flex;align-items:center;gap:.5rem;margin-bottom:1.25rem;font-weight:600;letter-spacing:.01em;\
 color:var(--soft)}.brand svg{width:1.25rem;height:1.25rem}\
 .sign{width:2.75rem;height:2.75rem;margin-bottom:.75rem}.done{color:var(--good)}.failed{color:var(--bad)}\
 .question,.notice{color:var(--accent)}h1{margin:0 0 .5rem;font-size:1.3rem;line-height:1.3}\
-p{margin:.5rem 0;color:var(--soft);overflow-wrap:anywhere}\
+p{margin:.6rem 0;color:var(--soft);overflow-wrap:anywhere}h1+p{color:var(--ink)}\
+.warning{margin:1.25rem 0 0;padding:.7rem .9rem;border-left:3px solid var(--warn);border-radius:0 9px 9px 0;\
+background:var(--warned);color:var(--ink);font-size:.92rem}\
 .code{margin:1.25rem 0;padding:.75rem;border:1px dashed var(--line);border-radius:10px;text-align:center;\
 font:600 1.4rem/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;letter-spacing:.12em;color:var(--ink)}\
-dl{margin:1rem 0;display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem;font-size:.92rem}\
-dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\
+dl{margin:1.25rem 0 0;padding:.75rem .9rem;display:grid;grid-template-columns:auto 1fr;gap:.4rem 1.25rem;\
+border:1px solid var(--line);border-radius:10px;background:var(--ground);font-size:.92rem}\
+dt{color:var(--soft)}dd{margin:0;font-weight:600;overflow-wrap:anywhere}\
 form{margin-top:1.25rem}label{display:block;margin-bottom:.9rem;font-size:.92rem;color:var(--soft)}\
 input{width:100%;margin-top:.3rem;padding:.65rem .75rem;border:1px solid var(--line);border-radius:9px;\
 background:var(--ground);color:var(--ink);font:inherit}\
@@ -81,6 +84,9 @@ pub(super) fn render(page: &Page<'_>, nonce: &str) -> String {
             let _ = write!(body, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));
         }
         body += "</dl>";
+    }
+    if let Some(warning) = page.warning {
+        let _ = write!(body, "<p class=\"warning\">{}</p>", escape(warning));
     }
     if let Some(form) = &page.form {
         body += &rendered(form);
@@ -179,6 +185,7 @@ mod tests {
         let mut page = Page::new(StatusCode::OK, Sign::Question, evil, evil);
         page.code = Some(evil);
         page.facts = vec![(evil, evil)];
+        page.warning = Some(evil);
         page.form = Some(Form {
             action: evil,
             hidden: vec![(evil, evil)],

@@ -71,6 +71,8 @@ pub(crate) struct Page<'a> {
     pub(crate) code: Option<&'a str>,
     /// What is known of the matter: name and value.
     pub(crate) facts: Vec<(&'a str, &'a str)>,
+    /// What nobody should overlook before they go on.
+    pub(crate) warning: Option<&'a str>,
     pub(crate) form: Option<Form<'a>>,
     pub(crate) link: Option<Link<'a>>,
 }
@@ -85,6 +87,7 @@ impl<'a> Page<'a> {
             text: vec![text],
             code: None,
             facts: Vec::new(),
+            warning: None,
             form: None,
             link: None,
         }

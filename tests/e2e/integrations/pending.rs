@@ -131,7 +131,7 @@ async fn what_begins_at_the_provider_asks_first(profile: Profile) {
     let me = browser(&world, &[&session, &arrived.cookie]);
     let page = me.get(&arrived.page).await;
     is_page(&page, 200);
-    for shown in ["Acme", "ada", "In the marketplace", "Do not connect"] {
+    for shown in ["Acme", "ada", "the marketplace", "Do not connect"] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
     // Where the form leads in the end is where the browser lets it.

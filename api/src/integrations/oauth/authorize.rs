@@ -183,33 +183,31 @@ async fn ask(
     if let Some((_, other)) = cookies::signed_in(state, headers).await?
         && other.id != user.id
     {
-        let refusal = Refusal::new(
-            StatusCode::FORBIDDEN,
+        let refusal = Refusal::other_user(
             "This link is somebody else's",
             &format!(
                 "It would connect your account at {display} with the Keyway user {}. You are signed in \
                  as {}. Nothing was connected.",
                 user.username, other.username
             ),
-            "If somebody sent you this link, close the page. If both users are you, sign in here as the \
-             one who made the link, and open it again.",
+            "If somebody sent you this link, close the page. If both are you, sign in as the one who made \
+             the link, and open it again.",
         );
         return Ok(refusal.answer(state));
     }
     let origin = origin(&*provider).ok_or_else(|| not_set_up(provider.descriptor()))?;
     let title = format!("Connect your {display} account?");
     let text = format!(
-        "{} could then read and change the variables of your projects there. On the next page, \
-         {display} asks for your permission.",
+        "The Keyway user {} could then read and change the variables of its projects. On the next page, \
+         {display} asks you to allow that.",
         user.username
     );
-    let warning = "Go on only if this is you, and you began this yourself a moment ago.";
     let (action, submit) = (
         format!("/v1/integrations/{name}/authorize"),
         format!("Continue to {display}"),
     );
     let mut page = Page::new(StatusCode::OK, Sign::Question, &title, &text);
-    page.text.push(warning);
+    page.warning = Some("Go on only if this is you, and you began this yourself a moment ago.");
     page.facts = vec![("Keyway user", &user.username)];
     let mut hidden = vec![("ticket", ticket)];
     hidden.extend(redirect_uri.map(|address| ("redirect_uri", address)));

@@ -176,14 +176,13 @@ async fn take(
 /// is signed in as somebody else has changed hands meanwhile.
 async fn is_still(state: &ApiState, headers: &HeaderMap, user: &User) -> Result<(), Refusal> {
     match cookies::signed_in(state, headers).await? {
-        Some((_, other)) if other.id != user.id => Err(Refusal::new(
-            StatusCode::FORBIDDEN,
+        Some((_, other)) if other.id != user.id => Err(Refusal::other_user(
             "Signed in as somebody else",
             &format!(
-                "{} began this, and this browser is signed in to Keyway as {}. Nothing was connected.",
+                "The Keyway user {} began this, and this browser is signed in as {}. Nothing was connected.",
                 user.username, other.username
             ),
-            "Sign in as the one whom you mean, and start again.",
+            "If both are you, sign in as the one whom you mean, and start again.",
         )),
         _ => Ok(()),
     }

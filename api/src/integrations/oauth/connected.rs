@@ -96,22 +96,22 @@ impl Connected {
     /// The page that tells so.
     pub(super) fn page(&self, state: &ApiState, display: &str, user: &User) -> Response {
         let name = &self.connection.account_name;
-        let title = if self.again {
-            format!("{display} is connected again")
-        } else {
-            format!("{display} is connected")
+        let title = match (self.waiting.is_empty(), self.again) {
+            (false, _) => format!("Is this the {display} account that you meant?"),
+            (true, true) => format!("{display} is connected again"),
+            (true, false) => format!("{display} is connected"),
         };
         let text = if self.again {
-            "What was linked with this account goes on. You can close this page."
+            format!("What was linked with {name} goes on. You can close this page.")
         } else {
-            "You can close this page, and choose in Keyway what to sync with its projects."
+            format!("You can close this page, and choose in Keyway what to sync with {name}.")
         };
         let waiting = self.waiting.join(", ");
         let other = format!(
-            "This still needs to be connected again: {waiting}. If you meant to do that, sign in to \
-             {display} with that account, and start again."
+            "{name} is connected. Still to be connected again: {waiting}. If you meant that, change to \
+             it at {display}, and start again."
         );
-        let mut page = Page::new(StatusCode::OK, Sign::Done, &title, text);
+        let mut page = Page::new(StatusCode::OK, Sign::Done, &title, &text);
         if !self.waiting.is_empty() {
             page.sign = Sign::Notice;
             page.text.insert(0, &other);

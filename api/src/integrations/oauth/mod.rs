@@ -25,8 +25,11 @@ use crate::auth::cookies;
 use crate::error::ApiError;
 use crate::options::ApiOptions;
 use crate::pages::redirect::same_origin;
-use crate::pages::{Page, Sign};
+use crate::pages::{Link, Page, Sign};
 use crate::state::ApiState;
+
+/// Where a browser is signed in.
+const SIGN_IN: &str = "/v1/auth/github/start";
 
 /// A cookie that ties a browser to something that is under way.
 struct Cookie {
@@ -86,6 +89,8 @@ struct Refusal {
     sign: Sign,
     title: &'static str,
     text: [String; 2],
+    /// Whether it helps to sign in as somebody else.
+    leads_to_sign_in: bool,
 }
 
 impl Refusal {
@@ -95,6 +100,15 @@ impl Refusal {
             sign: Sign::Failed,
             title,
             text: [happened.to_owned(), to_do.to_owned()],
+            leads_to_sign_in: false,
+        }
+    }
+
+    /// For a browser that is signed in as somebody else than the matter is about.
+    fn other_user(title: &'static str, happened: &str, to_do: &str) -> Self {
+        Self {
+            leads_to_sign_in: true,
+            ..Self::new(StatusCode::FORBIDDEN, title, happened, to_do)
         }
     }
 
@@ -118,10 +132,10 @@ impl Refusal {
     fn another_browser() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
-            "Begun in another browser",
-            "This was begun in another browser, or the cookies of this one are gone. Nothing was \
-             connected.",
-            "Start again, and stay in one browser until the end.",
+            "This began in another browser",
+            "It can only be finished where it began, and this is another browser, or one whose cookies \
+             are gone. Nothing was connected.",
+            "Please start again, and stay in one browser until the end.",
         )
     }
 
@@ -147,6 +161,13 @@ impl Refusal {
         let [happened, to_do] = &self.text;
         let mut page = Page::new(self.status, self.sign, self.title, happened);
         page.text.push(to_do);
+        if self.leads_to_sign_in {
+            page.link = Some(Link {
+                to: SIGN_IN,
+                words: "Sign in as somebody else",
+                is_main: true,
+            });
+        }
         page.answer(state)
     }
 }

@@ -28,7 +28,7 @@ use uuid::Uuid;
 use super::callback::CallbackFields;
 use super::connected::{Connecting, connect};
 use super::exchange::{Exchanged, exchange};
-use super::{PENDING, Refusal, origin, provider_page};
+use super::{PENDING, Refusal, SIGN_IN, origin, provider_page};
 use crate::auth::cookies;
 use crate::error::ApiError;
 use crate::extract::{ClientInfo, Form, Path};
@@ -284,7 +284,7 @@ fn sign_in(state: &ApiState, pending: &PendingConnection) -> String {
     let back = form_urlencoded::Serializer::new(String::new())
         .append_pair("redirect_uri", &format!("{base}{}", path(pending)))
         .finish();
-    format!("/v1/auth/github/start?{back}")
+    format!("{SIGN_IN}?{back}")
 }
 
 /// Whoever sits before the browser may not have come by themselves. So the page says whose account it
@@ -298,29 +298,31 @@ fn ask(
 ) -> Response {
     let display = provider.descriptor().display_name;
     let (status, sign) = match problem {
-        Some(_) => (StatusCode::CONFLICT, Sign::Failed),
+        Some(_) => (StatusCode::CONFLICT, Sign::Notice),
         None => (StatusCode::OK, Sign::Question),
     };
     let title = format!("Connect this {display} account?");
     let (account, name) = (pending.account.display_name(), &user.username);
     let meaning = format!(
-        "{name} could then read and change the variables of its projects, and whoever runs the \
-         account would see what {name} sends there."
+        "The Keyway user {name} could then read and change the variables of its projects. Whoever runs \
+         the account would see the secrets that {name} sends there."
     );
-    let warning = "Go on only if you know this account, and this is you. If somebody sent you a link \
-                   to this page, do not.";
+    let warning = format!(
+        "Go on only if you know this account, and {name} is you. If somebody sent you a link to this \
+         page, do not connect."
+    );
     let mut page = Page::new(status, sign, &title, &meaning);
-    page.text.push(warning);
+    page.warning = Some(&warning);
     if let Some(problem) = problem {
         page.text.insert(0, problem);
     }
-    let labels = [format!("{display} account"), format!("{display} user")];
-    page.facts = vec![(&labels[0], account)];
+    let label = format!("{display} account");
+    page.facts = vec![(&label, account)];
     if pending.account.team_name.is_some() {
-        page.facts.push((&labels[1], &pending.account.username));
+        page.facts.push(("Added by", &pending.account.username));
     }
     if let Some(from) = pending.source.and_then(begun) {
-        page.facts.push(("Begun", from));
+        page.facts.push(("Added from", from));
     }
     page.facts.push(("Keyway user", name));
     let next = pending
@@ -328,8 +330,9 @@ fn ask(
         .as_deref()
         .and_then(|next| Url::parse(next).ok());
     let next = next.as_ref().and_then(Url::host_str);
-    if let Some(host) = next {
-        page.facts.push(("Goes on to", host));
+    let back = next.map(|host| format!("back to {host}"));
+    if let Some(back) = &back {
+        page.facts.push(("Afterwards", back));
     }
     let (user_id, action, sign_in) = (user.id.to_string(), path(pending), sign_in(state, pending));
     let leads_to = next.and_then(|_| origin(provider));
@@ -353,16 +356,16 @@ fn ask(
 const fn begun(source: InstallSource) -> Option<&'static str> {
     match source {
         InstallSource::External => None,
-        InstallSource::Marketplace => Some("In the marketplace"),
-        InstallSource::DeployButton => Some("With a deploy button"),
+        InstallSource::Marketplace => Some("the marketplace"),
+        InstallSource::DeployButton => Some("a deploy button"),
     }
 }
 
 fn ask_to_sign_in(state: &ApiState, display: &str, pending: &PendingConnection) -> Response {
     let account = pending.account.display_name();
     let text = format!(
-        "You added Keyway to an account at {display}. To connect it, sign in to Keyway. You are asked \
-         once more before anything is connected."
+        "Keyway was added to an account at {display}. Sign in to connect it. You are asked once more \
+         before anything is connected."
     );
     let status = StatusCode::UNAUTHORIZED;
     let mut page = Page::new(status, Sign::Question, "Sign in to go on", &text);
