@@ -49,7 +49,12 @@ pub(crate) async fn a_credential_belongs_to_its_user(world: &World) {
             .unwrap()
             .is_none()
     );
-    assert!(!tx.delete_connection(stranger, id).await.unwrap());
+    assert!(
+        !tx.disconnect(stranger, id, world.now())
+            .await
+            .unwrap()
+            .is_some()
+    );
     // Two users may connect the same account.
     let same = world.connection(&other.user, "team_acme");
     let stored = tx
@@ -57,7 +62,8 @@ pub(crate) async fn a_credential_belongs_to_its_user(world: &World) {
         .await
         .unwrap();
     assert_eq!(stored.id, same.id);
-    assert!(tx.delete_connection(acme.user.id, id).await.unwrap());
+    let links = tx.disconnect(acme.user.id, id, world.now()).await;
+    assert_eq!(links.unwrap(), Some(0));
     assert_eq!(tx.find_connection(acme.user.id, id).await.unwrap(), None);
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keyway_shared::domain::auto_sync::{AutoAction, AutoMode, AutoSync, AutoSyncParts};
+use keyway_shared::domain::connection::ConnectionStatus;
 use keyway_shared::domain::job::{ErrorCode, JobClass, JobKind, JobState};
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::upkeep::{Ending, LastRun, Pause, PauseReason};
 use keyway_shared::secret::Secret;
-use keyway_shared::store::Backend;
+use keyway_shared::store::{Backend, Constraint, StoreError};
 use keyway_shared::sync::options::SyncRequest;
 
 use crate::links::PROJECT;
@@ -280,4 +281,133 @@ pub(crate) async fn connecting_again_ends_the_pause_for_it(world: &World) {
     let lapsed = find(world, &lapsed).await.upkeep;
     assert!(lapsed.paused.is_none() && lapsed.next_run_at.is_some());
     assert!(find(world, &stopped).await.upkeep.paused.is_some());
+}
+
+pub(crate) async fn links_outlive_their_connection(world: &World) {
+    let acme = world.place("acme").await;
+    let (user, id) = (acme.user.id, acme.connection.id);
+    let follows = on_change(world.link(&acme, "prj_1"));
+    let held = on_change(world.link(&acme, "prj_2"));
+    let mut tx = world.tx().await;
+    for link in [&follows, &held] {
+        tx.upsert_link(link, &link.project_id).await.unwrap();
+    }
+    tx.set_link_paused(held.id, true).await.unwrap();
+    let links = tx.disconnect(user, id, world.now()).await.unwrap();
+    assert_eq!(links, Some(2));
+    tx.commit().await.unwrap();
+    let reason = async |link: &Link| find(world, link).await.upkeep.paused.map(|one| one.reason);
+    assert_eq!(reason(&follows).await, Some(PauseReason::Disconnected));
+    assert_eq!(find(world, &follows).await.upkeep.next_run_at, None);
+    assert_eq!(reason(&held).await, Some(PauseReason::Requested));
+
+    // For everybody but the links it is gone, and its token is.
+    let mut tx = world.tx().await;
+    assert_eq!(tx.find_connection(user, id).await.unwrap(), None);
+    assert_eq!(tx.list_connections(user).await.unwrap(), []);
+    assert!(tx.connection_credential(user, id).await.unwrap().is_none());
+    let again = tx.disconnect(user, id, world.now()).await.unwrap();
+    assert_eq!(again, None);
+    assert!(!tx.mark_needs_reconnect(id, world.now()).await.unwrap());
+    assert!(!tx.hold_connection(user, id).await.unwrap());
+    let left = tx.connection_of_link(acme.vault.id, follows.id).await;
+    let left = left.unwrap().unwrap();
+    assert_eq!((left.id, left.status), (id, ConnectionStatus::Disconnected));
+    let foreign = tx.connection_of_link(acme.user.id, follows.id).await;
+    assert_eq!(foreign.unwrap(), None);
+    // A change of the environment does not wake them, and neither does saying that one goes on.
+    let (vault, environment, now) = (acme.vault.id, acme.production.id, world.now());
+    tx.put_secret(vault, environment, "A", &Secret::new("1"), None, now)
+        .await
+        .unwrap();
+    tx.set_link_paused(held.id, false).await.unwrap();
+    tx.commit().await.unwrap();
+    for link in [&follows, &held] {
+        assert_eq!(find(world, link).await.upkeep.next_run_at, None);
+        assert_eq!(reason(link).await, Some(PauseReason::Disconnected));
+    }
+
+    // The same account again is the same connection.
+    let back = world.connection(&acme.user, "team_acme");
+    let mut tx = world.tx().await;
+    let back = tx.upsert_connection(&back, &Secret::new("new")).await;
+    assert_eq!(back.unwrap().id, id);
+    let (connection, credential) = tx.connection_credential(user, id).await.unwrap().unwrap();
+    assert_eq!(connection.status, ConnectionStatus::Active);
+    assert_eq!(credential.token.expose(), "new");
+    tx.commit().await.unwrap();
+    for link in [&follows, &held] {
+        let upkeep = find(world, link).await.upkeep;
+        assert!(upkeep.paused.is_none() && upkeep.next_run_at.is_some());
+    }
+}
+
+/// Whoever gives the connection up sees the link that somebody is just saving with it.
+pub(crate) async fn a_link_that_is_being_saved_is_waited_for(world: &World) {
+    let acme = world.place("acme").await;
+    let (user, id) = (acme.user.id, acme.connection.id);
+    let link = on_change(world.link(&acme, "prj_1"));
+    let disconnect = async || {
+        let mut tx = world.tx().await;
+        let links = tx.disconnect(user, id, world.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        links
+    };
+    let mut saver = world.tx().await;
+    assert!(saver.hold_connection(user, id).await.unwrap());
+    saver.upsert_link(&link, PROJECT).await.unwrap();
+    let links = if world.store.backend() == Backend::Sqlite {
+        // There is one writer at a time.
+        saver.commit().await.unwrap();
+        disconnect().await
+    } else {
+        let (links, ()) = tokio::join!(disconnect(), async {
+            world.somebody_waits_for_a_lock().await;
+            saver.commit().await.unwrap();
+        });
+        links
+    };
+    assert_eq!(links, Some(1));
+    assert!(find(world, &link).await.upkeep.paused.is_some());
+}
+
+pub(crate) async fn a_link_goes_on_with_another_connection(world: &World) {
+    let acme = world.place("acme").await;
+    let other = world.connection(&acme.user, "team_other");
+    let mut link = on_change(world.link(&acme, "prj_1"));
+    let mut tx = world.tx().await;
+    tx.upsert_connection(&other, &Secret::new("t"))
+        .await
+        .unwrap();
+    tx.upsert_link(&link, PROJECT).await.unwrap();
+    let now = world.now();
+    tx.disconnect(acme.user.id, acme.connection.id, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    link = find(world, &link).await;
+    link.connection_id = other.id;
+    link.upkeep.reconnect();
+    let mut tx = world.tx().await;
+    tx.update_link(&link).await.unwrap();
+    tx.commit().await.unwrap();
+    let moved = find(world, &link).await;
+    assert_eq!(moved.connection_id, other.id);
+    assert!(moved.upkeep.paused.is_none() && moved.upkeep.next_run_at.is_some());
+
+    // Not where there is one already.
+    let mut tx = world.tx().await;
+    let back = world.connection(&acme.user, "team_acme");
+    let back = tx.upsert_connection(&back, &Secret::new("t")).await;
+    let mut second = world.link(&acme, "prj_1");
+    second.connection_id = back.unwrap().id;
+    tx.upsert_link(&second, PROJECT).await.unwrap();
+    tx.commit().await.unwrap();
+    second.connection_id = other.id;
+    let mut tx = world.tx().await;
+    let refused = tx.update_link(&second).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Conflict(Constraint::LinksDestination)),
+        "{refused:?}"
+    );
 }

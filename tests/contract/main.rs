@@ -109,7 +109,10 @@ behaviours! {
         due_links_are_started_once,
         a_run_that_ends_sets_the_next_one,
         a_link_that_changes_cancels_its_runs,
-        connecting_again_ends_the_pause_for_it;
+        connecting_again_ends_the_pause_for_it,
+        links_outlive_their_connection,
+        a_link_that_is_being_saved_is_waited_for,
+        a_link_goes_on_with_another_connection;
     claims:
         a_job_is_claimed_once,
         two_claimers_at_once_and_one_wins,
@@ -152,7 +155,8 @@ behaviours! {
     retention:
         jobs_go_when_they_have_ended_long_ago,
         two_prunings_at_once_do_not_meet,
-        activity_goes_by_age;
+        activity_goes_by_age,
+        what_is_left_of_a_connection_goes_with_its_last_link;
     rotations:
         every_sealed_column_is_known,
         everything_is_sealed_again,

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use keyway_shared::domain::job::JobState;
+use keyway_shared::secret::Secret;
 use keyway_shared::store::{Settlement, StoredPlan};
 use keyway_shared::sync::options::{Direction, SyncRequest};
 use keyway_shared::sync::plan::{Action, Reason};
@@ -118,13 +119,29 @@ pub(crate) async fn an_expired_plan_cannot_be_used_and_is_pruned(world: &World) 
 pub(crate) async fn a_plan_goes_with_its_connection(world: &World) {
     let acme = world.place("acme").await;
     let plan = saved(world, &acme).await;
+    let gone = async |plan| {
+        let (user, connection) = (acme.user.id, acme.connection.id);
+        let mut tx = world.tx().await;
+        tx.disconnect(user, connection, world.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = world.tx().await;
+        assert_eq!(tx.find_plan(user, plan).await.unwrap(), None);
+        tx.commit().await.unwrap();
+    };
+    // Also when links keep what is left of the connection.
+    let link = world.link(&acme, "prj_1");
     let mut tx = world.tx().await;
-    let gone = tx.delete_connection(acme.user.id, acme.connection.id).await;
-    assert!(gone.unwrap());
+    tx.upsert_link(&link, "vercel|x|prj_1").await.unwrap();
     tx.commit().await.unwrap();
+    gone(plan.id).await;
     let mut tx = world.tx().await;
-    assert_eq!(tx.find_plan(acme.user.id, plan.id).await.unwrap(), None);
+    assert!(tx.delete_link(acme.vault.id, link.id).await.unwrap());
+    tx.upsert_connection(&acme.connection, &Secret::new("t"))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
+    let plan = saved(world, &acme).await;
+    gone(plan.id).await;
 }
 
 pub(crate) async fn readers_learn_of_writers(world: &World) {

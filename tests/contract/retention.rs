@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 use keyway_shared::domain::activity::{Action, Activity, Platform};
+use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::domain::job::JobState;
+use keyway_shared::secret::Secret;
 use keyway_shared::store::{Backend, Kept, Settlement};
 use uuid::Uuid;
 
@@ -126,5 +128,30 @@ pub(crate) async fn activity_goes_by_age(world: &World) {
         .await
         .unwrap();
     assert_eq!(left.len(), 1);
+    tx.commit().await.unwrap();
+}
+
+pub(crate) async fn what_is_left_of_a_connection_goes_with_its_last_link(world: &World) {
+    let acme = world.place("acme").await;
+    let link = world.link(&acme, "prj_1");
+    let (user, id) = (acme.user.id, acme.connection.id);
+    let mut tx = world.tx().await;
+    tx.upsert_link(&link, "vercel|x|prj_1").await.unwrap();
+    tx.disconnect(user, id, world.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let now = TimeDelta::zero();
+    world.advance(10);
+    assert_eq!(prune(world, Kept::Disconnected, now, 10).await, 0);
+    let mut tx = world.tx().await;
+    assert!(tx.delete_link(acme.vault.id, link.id).await.unwrap());
+    let other = world.connection(&acme.user, "team_other");
+    tx.upsert_connection(&other, &Secret::new("t"))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(prune(world, Kept::Disconnected, now, 10).await, 1);
+    let mut tx = world.tx().await;
+    let left = tx.connection_ids(user, ProviderName::Vercel).await;
+    assert_eq!(left.unwrap(), [other.id]);
     tx.commit().await.unwrap();
 }

@@ -58,6 +58,7 @@ pub(crate) async fn prune(engine: &Engine) -> Result<(), StoreError> {
         (Kept::Sessions, Duration::ZERO),
         (Kept::PendingConnections, Duration::ZERO),
         (Kept::Trash, Duration::ZERO),
+        (Kept::Disconnected, Duration::ZERO),
     ] {
         if let Err(error) = prune_kind(engine, kept, now - time).await
             && failed.is_ok()

@@ -57,10 +57,8 @@ pub(crate) async fn may_connect(
         return Ok(());
     }
     let mut tx = state.store.begin_read().await?;
-    for connection in tx.list_connections(caller.user.id).await? {
-        if connection.provider == provider {
-            may_change_connection(&mut tx, caller, connection.id).await?;
-        }
+    for id in tx.connection_ids(caller.user.id, provider).await? {
+        may_change_connection(&mut tx, caller, id).await?;
     }
     Ok(tx.commit().await?)
 }

@@ -32,10 +32,13 @@ pub(crate) fn provider(
 pub(crate) fn usable(connection: &Connection) -> Result<(), ApiError> {
     match connection.status {
         ConnectionStatus::Active => Ok(()),
-        ConnectionStatus::NeedsReconnect => Err(ApiError::Conflict(
-            ConflictCode::ReconnectRequired,
-            "The provider no longer accepts this connection's credential. Connect again.".into(),
-        )),
+        ConnectionStatus::NeedsReconnect | ConnectionStatus::Disconnected => {
+            Err(ApiError::Conflict(
+                ConflictCode::ReconnectRequired,
+                "The provider no longer accepts this connection's credential. Connect again."
+                    .into(),
+            ))
+        }
     }
 }
 

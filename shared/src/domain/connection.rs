@@ -27,6 +27,8 @@ words! {
         Active = "active",
         /// The provider no longer accepts its credential.
         NeedsReconnect = "needs-reconnect",
+        /// Its user gave it up. It has no credential any more, and is there for its links only.
+        Disconnected = "disconnected",
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Link {
     pub environment_id: Uuid,
     /// That environment's name now.
     pub keyway_environment: String,
-    /// The connection used.
+    /// The connection used; once it was given up, the one that was.
     pub connection_id: Uuid,
     /// The connection's provider.
     pub provider: ProviderName,
@@ -114,6 +114,7 @@ impl Link {
             ..other.request()
         };
         self.request() == other_request
+            && self.connection_id == other.connection_id
             && self.auto_sync == other.auto_sync
             && self.upkeep.paused.is_some() == other.upkeep.paused.is_some()
             && self.upkeep.is_held() == other.upkeep.is_held()

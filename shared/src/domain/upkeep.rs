@@ -28,6 +28,9 @@ words! {
         AuthorityGone = "authority-gone",
         /// The provider no longer accepts the connection. Connecting again ends the pause.
         ReconnectRequired = "reconnect-required",
+        /// Its connection was given up. Connecting the same account again ends the pause, and so does
+        /// another connection.
+        Disconnected = "disconnected",
         /// The provider has no environment of that name any more.
         UnknownEnvironment = "unknown-environment",
     }
@@ -131,6 +134,14 @@ impl Upkeep {
                 at: now,
                 reason: PauseReason::Requested,
             });
+        }
+    }
+
+    /// It has another connection, which was seen to reach its destination: it goes on unless somebody
+    /// paused it.
+    pub fn reconnect(&mut self) {
+        if !self.is_held() {
+            self.paused = None;
         }
     }
 
@@ -248,7 +259,8 @@ impl Upkeep {
         self.failures += 1;
         self.run_by = None;
         if let Some(reason) = run.error_code.and_then(PauseReason::of) {
-            self.paused = Some(Pause { at: run.at, reason });
+            // What it had paused for meanwhile is not over because a run that was under way failed.
+            self.paused.get_or_insert(Pause { at: run.at, reason });
             return;
         }
         let doublings = u32::try_from(self.failures - 1).unwrap_or(u32::MAX).min(10);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::tx::{changed, on, one_row, open_text, word};
 use super::{StoreError, Tx};
 use crate::crypto::Aad;
-use crate::domain::connection::{Connection, ConnectionStatus, Credential};
+use crate::domain::connection::{Connection, ConnectionStatus, Credential, ProviderName};
 use crate::secret::Secret;
 
 macro_rules! columns {
@@ -91,19 +91,35 @@ impl Tx {
         Ok(stored)
     }
 
-    /// A user's connections, newest first.
+    /// A user's connections, newest first. Those that were given up are not among them.
     pub async fn list_connections(&mut self, user_id: Uuid) -> Result<Vec<Connection>, StoreError> {
         let rows: Vec<ConnectionRow> = on!(self, |conn| sqlx::query_as(concat!(
             "SELECT ",
             columns!(),
-            " FROM connections WHERE user_id = $1 ORDER BY created_at DESC, id DESC"
+            " FROM connections WHERE user_id = $1 AND status <> 'disconnected'
+              ORDER BY created_at DESC, id DESC"
         ))
         .bind(user_id)
         .fetch_all(conn))?;
         rows.into_iter().map(Connection::try_from).collect()
     }
 
-    /// One of a user's connections.
+    /// The ids of a user's connections with a provider, also of those that were given up: which of them
+    /// connecting again brings back, nobody knows yet.
+    pub async fn connection_ids(
+        &mut self,
+        user_id: Uuid,
+        provider: ProviderName,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        Ok(on!(self, |conn| sqlx::query_scalar(
+            "SELECT id FROM connections WHERE user_id = $1 AND provider = $2 ORDER BY id"
+        )
+        .bind(user_id)
+        .bind(provider.as_str())
+        .fetch_all(conn))?)
+    }
+
+    /// One of a user's connections, unless it was given up.
     pub async fn find_connection(
         &mut self,
         user_id: Uuid,
@@ -112,7 +128,7 @@ impl Tx {
         let row: Option<ConnectionRow> = on!(self, |conn| sqlx::query_as(concat!(
             "SELECT ",
             columns!(),
-            " FROM connections WHERE user_id = $1 AND id = $2"
+            " FROM connections WHERE user_id = $1 AND id = $2 AND status <> 'disconnected'"
         ))
         .bind(user_id)
         .bind(id)
@@ -120,7 +136,39 @@ impl Tx {
         row.map(Connection::try_from).transpose()
     }
 
-    /// One of a user's connections with what calls are made with.
+    /// The connection of one of a vault's links, whosever it is, and also when it was given up.
+    pub async fn connection_of_link(
+        &mut self,
+        vault_id: Uuid,
+        link_id: Uuid,
+    ) -> Result<Option<Connection>, StoreError> {
+        let row: Option<ConnectionRow> = on!(self, |conn| sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM connections WHERE id =
+                 (SELECT connection_id FROM links WHERE vault_id = $1 AND id = $2)"
+        ))
+        .bind(vault_id)
+        .bind(link_id)
+        .fetch_optional(conn))?;
+        row.map(Connection::try_from).transpose()
+    }
+
+    /// Keeps one of a user's connections from being given up until the end of the unit of work, for a
+    /// link that is to have it. False when it was given up.
+    pub async fn hold_connection(&mut self, user_id: Uuid, id: Uuid) -> Result<bool, StoreError> {
+        let dialect = self.dialect();
+        let found: Option<Uuid> = on!(self, |conn| async {
+            let mut query = QueryBuilder::new("SELECT id FROM connections WHERE user_id = ");
+            query.push_bind(user_id).push(" AND id = ").push_bind(id);
+            query.push(" AND status <> 'disconnected' ");
+            query.push(dialect.for_update);
+            query.build_query_scalar().fetch_optional(conn).await
+        })?;
+        Ok(found.is_some())
+    }
+
+    /// One of a user's connections with what calls are made with, unless it was given up.
     pub async fn connection_credential(
         &mut self,
         user_id: Uuid,
@@ -129,7 +177,8 @@ impl Tx {
         let row: Option<CredentialRow> = on!(self, |conn| sqlx::query_as(concat!(
             "SELECT ",
             columns!(),
-            ", token_ciphertext, token_key_id FROM connections WHERE user_id = $1 AND id = $2"
+            ", token_ciphertext, token_key_id FROM connections
+              WHERE user_id = $1 AND id = $2 AND status <> 'disconnected'"
         ))
         .bind(user_id)
         .bind(id)
@@ -153,30 +202,69 @@ impl Tx {
         Ok(Some((connection, credential)))
     }
 
-    /// Removes one of a user's connections with its links; false when there is none.
-    pub async fn delete_connection(&mut self, user_id: Uuid, id: Uuid) -> Result<bool, StoreError> {
-        let rows = changed!(self, |conn| sqlx::query(
-            "DELETE FROM connections WHERE user_id = $1 AND id = $2"
+    /// Gives up one of a user's connections: forgets its credential, its plans, and unless links have it
+    /// all of it. The links stay and pause, those that somebody paused for that reason. Gives how many
+    /// there are; `None` when there is no such connection. To be called after its jobs were cancelled,
+    /// in the order in which a run that ends writes.
+    pub async fn disconnect(
+        &mut self,
+        user_id: Uuid,
+        id: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<Option<u64>, StoreError> {
+        // A link that is just being saved with it is waited for, and one that comes later waits.
+        if !self.hold_connection(user_id, id).await? {
+            return Ok(None);
+        }
+        let links: i64 = on!(self, |conn| sqlx::query_scalar(
+            "SELECT COUNT(*) FROM links WHERE connection_id = $1"
         )
-        .bind(user_id)
+        .bind(id)
+        .fetch_one(conn))?;
+        if links == 0 {
+            let rows = changed!(self, |conn| sqlx::query(
+                "DELETE FROM connections WHERE id = $1"
+            )
+            .bind(id)
+            .execute(conn))?;
+            one_row(rows, "connections", id)?;
+            return Ok(Some(0));
+        }
+        let nothing = self.seal_text(&Aad::connection_token(id), &Secret::new(""));
+        let rows = changed!(self, |conn| sqlx::query(
+            "UPDATE connections SET status = $2, installation_id = NULL, token_ciphertext = $3,
+                 token_key_id = $4, updated_at = $5 WHERE id = $1"
+        )
+        .bind(id)
+        .bind(ConnectionStatus::Disconnected.as_str())
+        .bind(&nothing.bytes)
+        .bind(&nothing.key_id)
+        .bind(at)
+        .execute(conn))?;
+        one_row(rows, "connections", id)?;
+        changed!(self, |conn| sqlx::query(
+            "DELETE FROM plans WHERE connection_id = $1"
+        )
         .bind(id)
         .execute(conn))?;
-        Ok(rows == 1)
+        self.pause_disconnected_links(id, at).await?;
+        Ok(Some(links.unsigned_abs()))
     }
 
     /// Notes that the provider no longer accepts the credential. For the engine; a connection that
-    /// is gone meanwhile is no error. False when that was known.
+    /// is gone or was given up meanwhile is no error. False when that was known.
     pub async fn mark_needs_reconnect(
         &mut self,
         id: Uuid,
         at: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let rows = changed!(self, |conn| sqlx::query(
-            "UPDATE connections SET status = $2, updated_at = $3 WHERE id = $1 AND status <> $2"
+            "UPDATE connections SET status = $2, updated_at = $3 WHERE id = $1 AND status = $4"
         )
         .bind(id)
         .bind(ConnectionStatus::NeedsReconnect.as_str())
         .bind(at)
+        .bind(ConnectionStatus::Active.as_str())
         .execute(conn))?;
         Ok(rows == 1)
     }

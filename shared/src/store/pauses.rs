@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::tx::{changed, on, word};
 use super::{StoreError, Tx};
-use crate::domain::connection::ProviderName;
+use crate::domain::connection::{ConnectionStatus, ProviderName};
+use crate::domain::upkeep::{Pause as LinkPause, PauseReason};
 
 /// Whether a job, by the name that the query has for it, may not start: everything is paused, its
 /// provider is, or, where it writes, the link of its pair. What is paused is gathered once for a
@@ -122,8 +123,8 @@ impl Tx {
         row.map(Pause::try_from).transpose()
     }
 
-    /// Pauses the syncs of a link's pair, or lets them go on. False when there is no such link. For the
-    /// command line; users change links of their vaults.
+    /// Pauses the syncs of a link's pair, or lets them go on; without a connection they do not. False
+    /// when there is no such link. For the command line; users change links of their vaults.
     pub async fn set_link_paused(&mut self, id: Uuid, paused: bool) -> Result<bool, StoreError> {
         let now = self.now().await?;
         let Some(before) = self.find_any_link(id).await? else {
@@ -132,6 +133,15 @@ impl Tx {
         let mut link = before.clone();
         link.updated_at = now;
         link.upkeep.request_pause(paused, now);
+        let connection = self.connection_of_link(link.vault_id, id).await?;
+        if link.upkeep.paused.is_none()
+            && connection.is_some_and(|has| has.status == ConnectionStatus::Disconnected)
+        {
+            link.upkeep.paused = Some(LinkPause {
+                at: now,
+                reason: PauseReason::Disconnected,
+            });
+        }
         self.switch_runs(&mut link, Some(&before)).await?;
         self.save_upkeep(id, &link.upkeep).await?;
         Ok(true)

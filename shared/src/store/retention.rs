@@ -29,6 +29,8 @@ pub enum Kept {
     PendingConnections,
     /// Secrets in the trash, from when it is to forget them.
     Trash,
+    /// Connections that were given up, once no link has them.
+    Disconnected,
 }
 
 impl Tx {
@@ -57,6 +59,11 @@ impl Tx {
             Kept::PendingConnections => {
                 self.prune_by_id("pending_connections", "expires_at < $2", before, limit)
                     .await
+            }
+            Kept::Disconnected => {
+                let unused = "status = 'disconnected' AND updated_at < $2 AND NOT EXISTS
+                     (SELECT 1 FROM links l WHERE l.connection_id = connections.id)";
+                self.prune_by_id("connections", unused, before, limit).await
             }
             Kept::Plans => self.prune_plans(before, limit).await,
             Kept::Answers => self.prune_keyed(before, limit).await,

@@ -5,6 +5,7 @@ mod authority;
 mod auto_syncs;
 mod cancels;
 mod connections;
+mod disconnects;
 mod events;
 mod github;
 mod idempotency;

@@ -14,9 +14,10 @@ use crate::state::ApiState;
 
 /// Delete a connection
 ///
-/// Forgets the credential, removes the links that use it, and cancels its jobs: those that wait end
-/// now, one that runs stops before its next call. What was synced stays at the provider. Needs
-/// `write:secrets`; a test key ends none that production uses.
+/// Forgets the credential and cancels its jobs: those that wait end now, one that runs stops before its
+/// next call. What was synced stays at the provider. Links that use it stay and pause as `disconnected`:
+/// connecting the same account again brings the connection back and lets them go on, and each can be given
+/// another connection. Needs `write:secrets`; a test key ends none that production uses.
 #[utoipa::path(
     delete,
     path = "/v1/integrations/connections/{id}",
@@ -39,15 +40,20 @@ pub(crate) async fn delete_connection(
     test_keys::may_change_connection(&mut tx, &caller, id).await?;
     let now = tx.now().await?;
     let cancelled = tx.cancel_connection_jobs(id, now).await?;
-    if !tx.delete_connection(caller.user.id, id).await? {
-        return Err(ApiError::not_found("connection"));
-    }
+    let links = tx
+        .disconnect(caller.user.id, id, now)
+        .await?
+        .ok_or_else(|| ApiError::not_found("connection"))?;
     let entry = caller.activity(
         state.ambient.new_id(),
         now,
         Action::IntegrationDisconnected,
         None,
-        serde_json::json!({ "provider": connection.provider, "cancelledJobs": cancelled.len() }),
+        serde_json::json!({
+            "provider": connection.provider,
+            "cancelledJobs": cancelled.len(),
+            "pausedLinks": links,
+        }),
     );
     tx.insert_activity(&entry).await?;
     tx.commit().await?;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::another_connection::hold;
 use super::auto_sync::AutoSync;
 use super::{LinkBody, check_rules};
 use crate::envelope::{Data, Envelope};
@@ -155,6 +156,7 @@ pub(crate) async fn create_link(
     let mut tx = state.store.begin().await?;
     let opened = open(&mut tx, &state, &caller, &path, &selection, kind, &request).await?;
     opened.require(Role::Write)?;
+    hold(&mut tx, &caller, line.connection.id).await?;
     let now = tx.now().await?;
     let link = Link {
         id: state.ambient.new_id(),

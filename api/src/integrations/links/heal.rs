@@ -1,10 +1,11 @@
 //! `POST /v1/integrations/vaults/{owner}/{repo}/sync/links/{id}/heal`
 
 use axum::extract::State;
+use keyway_shared::domain::connection::ConnectionStatus;
 use keyway_shared::domain::job::JobKind;
 use keyway_shared::domain::vault::Role;
 
-use super::LinkPath;
+use super::{LinkPath, connection_of, disconnected};
 use crate::envelope::Envelope;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
@@ -52,13 +53,14 @@ pub(crate) async fn heal_link(
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
     caller.require_all(&scopes(link.direction, link.allow_delete))?;
-    let connection = tx
-        .find_connection(caller.user.id, link.connection_id)
-        .await?;
-    if connection.is_none() {
+    let connection = connection_of(&mut tx, &link).await?;
+    if connection.user_id != caller.user.id {
         return Err(ApiError::forbidden(
             "Only the owner of the link's connection may sync the link",
         ));
+    }
+    if connection.status == ConnectionStatus::Disconnected {
+        return Err(disconnected());
     }
     let request = link.request();
     let selection = Selection {

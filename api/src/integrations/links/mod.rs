@@ -1,5 +1,6 @@
 //! Links: a vault environment and the destination it belongs to.
 
+mod another_connection;
 mod auto_sync;
 pub(super) mod create;
 pub(super) mod delete;
@@ -10,6 +11,7 @@ pub(super) mod update;
 
 use auto_sync::AutoSync;
 use keyway_shared::domain::auto_sync as auto_rule;
+use keyway_shared::domain::connection::Connection;
 use keyway_shared::domain::job::{ErrorCode, JobKind, JobState};
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::upkeep::LastRun;
@@ -21,7 +23,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::envelope::Timestamp;
-use crate::error::ApiError;
+use crate::error::{ApiError, ConflictCode};
 use crate::extract::Caller;
 use crate::integrations::sync::fields::check_filter;
 
@@ -34,7 +36,7 @@ pub(crate) struct LinkBody {
     id: Uuid,
     /// The vault.
     vault_id: Uuid,
-    /// The connection used.
+    /// The connection used. Once it was deleted, the one that was: then the link is paused.
     connection_id: Uuid,
     /// The connection's provider.
     #[schema(example = "vercel")]
@@ -72,7 +74,9 @@ pub(crate) struct LinkBody {
     /// Whether it does not for now.
     paused: bool,
     /// Why it does not. When it was `requested`, syncs of this pair by hand are accepted and wait too.
-    #[schema(pattern = "^(requested|authority-gone|reconnect-required|unknown-environment)$")]
+    #[schema(
+        pattern = "^(requested|authority-gone|reconnect-required|disconnected|unknown-environment)$"
+    )]
     paused_reason: Option<&'static str>,
     /// The next automatic run, or look at whether there is anything to do.
     next_run_at: Option<Timestamp>,
@@ -183,6 +187,22 @@ async fn may_run(
         .ok_or_else(|| ApiError::not_found("environment"))?;
     let asker = caller.asker(access.role);
     Ok(asker.may_run(JobKind::Sync, &link.request(), &environment)?)
+}
+
+/// The connection that a link has, or had before it was given up.
+async fn connection_of(tx: &mut Tx, link: &Link) -> Result<Connection, ApiError> {
+    let found = tx.connection_of_link(link.vault_id, link.id).await?;
+    found.ok_or_else(|| ApiError::not_found("connection"))
+}
+
+/// 409 for a link whose connection was given up.
+fn disconnected() -> ApiError {
+    ApiError::Conflict(
+        ConflictCode::ReconnectRequired,
+        "The link's connection was deleted. Connect the same account again, or change the link's \
+         connectionId."
+            .into(),
+    )
 }
 
 /// 422 naming what no run of the link could do.

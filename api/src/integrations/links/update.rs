@@ -3,25 +3,30 @@
 use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
+use keyway_shared::domain::connection::ConnectionStatus;
 use keyway_shared::domain::vault::Role;
 use keyway_shared::sync::options::{DeleteScope, Direction};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+use super::another_connection::{has_one, hold, reaches};
 use super::auto_sync::AutoSync;
 use super::create::{conflict, key_of, lost};
-use super::{LinkPath, OneLink, check_rules, may_run};
+use super::{LinkPath, OneLink, check_rules, connection_of, disconnected, may_run};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Change, Path, Strict, VaultPath};
 use crate::integrations::outside;
-use crate::schema::{Body, Conflicting, Guarded, Missing};
+use crate::schema::{Body, Conflicting, Guarded, Missing, Outside};
 use crate::state::ApiState;
 
 /// What to change; what is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LinkChange {
+    /// Another connection, one of yours with the same provider, which has to reach the destination.
+    connection_id: Option<Uuid>,
     /// Which side is copied from.
     #[schema(value_type = Option<String>, pattern = "^(push|pull)$")]
     direction: Option<Direction>,
@@ -53,10 +58,12 @@ pub(crate) struct LinkChange {
 
 /// Change a link
 ///
-/// Changes what automatic runs do, when, and whether they pause; the destination stays. Only the owner
-/// of the link's connection may. Runs that have not ended are cancelled. Unknown fields are refused. Needs
-/// `write:secrets`, the role `write`, and the right to what its runs did and do; `allowDelete` also needs
-/// `delete:secrets`.
+/// Changes what automatic runs do, when, whether they pause, and with which connection; the destination
+/// stays. Only the owner of the link's connection may; a link whose connection was deleted is given another
+/// one by whoever might save it with that. Then the provider is asked whether the connection reaches the
+/// destination, and the link goes on unless somebody paused it. Runs that have not ended are cancelled.
+/// Unknown fields are refused. Needs `write:secrets`, the role `write`, and the right to what its runs did
+/// and do; a link that may delete with another connection, and `allowDelete`, also need `delete:secrets`.
 #[utoipa::path(
     patch,
     path = "/v1/integrations/vaults/{owner}/{repo}/sync/links/{id}",
@@ -66,7 +73,7 @@ pub(crate) struct LinkChange {
     request_body = LinkChange,
     responses(
         (status = 200, description = "The link.", body = Envelope<OneLink>),
-        Guarded, Missing, Conflicting, Body
+        Guarded, Missing, Conflicting, Body, Outside
     )
 )]
 pub(crate) async fn update_link(
@@ -80,6 +87,10 @@ pub(crate) async fn update_link(
     if change.allow_delete == Some(true) {
         caller.require(Scope::DeleteSecrets)?;
     }
+    if let Some(id) = change.connection_id {
+        reaches(&state, &caller, &vault, path.id, id).await?;
+    }
+    // The rights may have changed while the provider was asked.
     let mut tx = state.store.begin().await?;
     let access = vault.open(&mut tx, &caller, Role::Write).await?;
     let mut link = tx
@@ -87,14 +98,16 @@ pub(crate) async fn update_link(
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
     may_run(&mut tx, &caller, &access, &link).await?;
-    if tx
-        .find_connection(caller.user.id, link.connection_id)
-        .await?
-        .is_none()
+    let connection = connection_of(&mut tx, &link).await?;
+    let is_disconnected = connection.status == ConnectionStatus::Disconnected;
+    if connection.user_id != caller.user.id && !(is_disconnected && change.connection_id.is_some())
     {
         return Err(ApiError::forbidden(
             "Only the owner of the link's connection may change the link",
         ));
+    }
+    if is_disconnected && change.connection_id.is_none() && change.paused == Some(false) {
+        return Err(disconnected());
     }
     let now = tx.now().await?;
     if let Some(auto_sync) = &change.auto_sync {
@@ -106,10 +119,19 @@ pub(crate) async fn update_link(
     link.direction = change.direction.unwrap_or(link.direction);
     link.allow_delete = change.allow_delete.unwrap_or(link.allow_delete);
     link.delete_scope = change.delete_scope.unwrap_or(link.delete_scope);
-    let resumes = link.upkeep.paused.is_some() && change.paused == Some(false);
+    let was_held = link.upkeep.is_held();
+    if let Some(id) = change.connection_id.filter(|id| *id != link.connection_id) {
+        if link.allow_delete {
+            caller.require(Scope::DeleteSecrets)?;
+        }
+        hold(&mut tx, &caller, id).await?;
+        link.connection_id = id;
+        link.upkeep.reconnect();
+    }
     if let Some(paused) = change.paused {
         link.upkeep.request_pause(paused, now);
     }
+    let resumes = was_held && !link.upkeep.is_held();
     check_rules(&link)?;
     may_run(&mut tx, &caller, &access, &link).await?;
     link.api_key_id = caller.credential.api_key_id();
@@ -121,6 +143,9 @@ pub(crate) async fn update_link(
     link.shared = change.shared.unwrap_or(link.shared);
     link.updated_at = now;
     if let Err(error) = tx.update_link(&link).await {
+        if let Some(refusal) = has_one(&error) {
+            return Err(refusal);
+        }
         return Err(lost(tx, &state, &caller, &key, &link, error).await);
     }
     let entry = caller.activity(
@@ -137,6 +162,7 @@ pub(crate) async fn update_link(
             "allowDelete": link.allow_delete,
             "autoSync": link.auto_sync.mode(),
             "paused": link.upkeep.paused.is_some(),
+            "connection": link.connection_id,
         }),
     );
     tx.insert_activity(&entry).await?;

@@ -211,6 +211,24 @@ fn what_no_later_run_would_be_spared_pauses_the_link() {
 }
 
 #[test]
+fn a_run_that_fails_does_not_end_another_pause() {
+    for reason in [PauseReason::Requested, PauseReason::Disconnected] {
+        let pause = Some(Pause { at: at(5), reason });
+        let mut upkeep = Upkeep {
+            paused: pause,
+            ..at_rest()
+        };
+        let dead = failure(20, ErrorCode::ReconnectRequired);
+        upkeep.end(&AutoSync::OnChange, Uuid::nil(), dead, 1);
+        assert_eq!(upkeep.paused, pause);
+        // Another connection is no reason to go on for whoever paused it by hand.
+        upkeep.reconnect();
+        let stays = pause.filter(|pause| pause.reason == PauseReason::Requested);
+        assert_eq!(upkeep.paused, stays);
+    }
+}
+
+#[test]
 fn a_suspect_link_is_run_with_care_until_that_has_succeeded() {
     let mut upkeep = at_rest();
     upkeep.suspect_at = Some(at(100));

@@ -165,8 +165,9 @@ impl Tx {
         row.map(Link::try_from).transpose()
     }
 
-    /// Changes what its runs do, when they are, whether they pause, sharing and the project's name;
-    /// the destination stays. The conflict is that of [`Tx::upsert_link`].
+    /// Changes what its runs do, when they are, whether they pause, sharing, the connection and the
+    /// project's name; the destination stays. The conflicts are that of [`Tx::upsert_link`], and
+    /// [`Constraint::LinksDestination`] when the connection has a link of the same pair.
     pub async fn update_link(&mut self, link: &Link) -> Result<(), StoreError> {
         let Some(before) = self.find_link(link.vault_id, link.id).await? else {
             return one_row(0, "links", link.id);
@@ -184,7 +185,7 @@ impl Tx {
             "UPDATE links SET project_name = $3, direction = $4, allow_delete = $5,
                  delete_scope = $6, shared = $7, updated_at = $8, held_by = $9, include = $10,
                  exclude = $11, prefix = $12, auto_mode = $13, auto_every = $14, auto_cron = $15,
-                 auto_time_zone = $16, auto_action = $17, api_key_id = $18
+                 auto_time_zone = $16, auto_action = $17, api_key_id = $18, connection_id = $19
              WHERE vault_id = $1 AND id = $2"
         )
         .bind(link.vault_id)
@@ -205,6 +206,7 @@ impl Tx {
         .bind(parts.time_zone)
         .bind(parts.action.unwrap_or(AutoAction::Write).as_str())
         .bind(link.api_key_id)
+        .bind(link.connection_id)
         .execute(conn))?;
         one_row(rows, "links", link.id)?;
         self.save_upkeep(link.id, &link.upkeep).await

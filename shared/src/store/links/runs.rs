@@ -223,11 +223,31 @@ impl Tx {
         changed!(self, |conn| sqlx::query(
             "UPDATE links SET paused_at = NULL, paused_reason = NULL, failures = 0,
                  next_run_at = CASE WHEN auto_mode = 'off' THEN NULL ELSE $3 END
-             WHERE connection_id = $1 AND paused_reason = $2"
+             WHERE connection_id = $1 AND paused_reason IN ($2, $4)"
         )
         .bind(connection_id)
         .bind(PauseReason::ReconnectRequired.as_str())
         .bind(at + QUIET)
+        .bind(PauseReason::Disconnected.as_str())
+        .execute(conn))?;
+        Ok(())
+    }
+
+    /// The links of a connection that is given up pause for it; who paused one by hand has to say
+    /// that it goes on.
+    pub(in crate::store) async fn pause_disconnected_links(
+        &mut self,
+        connection_id: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        changed!(self, |conn| sqlx::query(
+            "UPDATE links SET paused_at = $3, paused_reason = $2, next_run_at = NULL
+             WHERE connection_id = $1 AND (paused_reason IS NULL OR paused_reason <> $4)"
+        )
+        .bind(connection_id)
+        .bind(PauseReason::Disconnected.as_str())
+        .bind(at)
+        .bind(PauseReason::Requested.as_str())
         .execute(conn))?;
         Ok(())
     }

@@ -1,0 +1,226 @@
+//! What stays when a connection is deleted, and how it goes on.
+
+use chrono::TimeDelta;
+use keyway_shared::domain::job::JobClass;
+use keyway_simulator::vercel::{TEAM, TOKEN};
+use keyway_tests::client::Client;
+use keyway_tests::database::Profile;
+use keyway_tests::on_both_profiles;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::world::{SYNC, World, connect, id};
+
+const CONNECTIONS: &str = "/v1/integrations/connections";
+
+async fn start(profile: Profile) -> (World, String) {
+    let world = World::start(profile).await;
+    push(&world, "1").await;
+    let mut fields = world.fields();
+    fields["autoSync"] = json!({ "mode": "on-change" });
+    let saved = world.me.post(&format!("{SYNC}/link"), fields).await;
+    let link = format!("{SYNC}/links/{}", id(&saved.data(200)["link"]["id"]));
+    (world, link)
+}
+
+async fn push(world: &World, value: &str) {
+    let body = json!({ "repoFullName": "acme/my-app", "environment": "production",
+        "secrets": { "A": value } });
+    world.me.post("/v1/secrets/push", body).await.data(200);
+}
+
+async fn disconnect(world: &World) {
+    let path = format!("{CONNECTIONS}/{}", world.connection);
+    world.me.delete(&path).await.empty();
+}
+
+async fn show(client: &Client, link: &str) -> Value {
+    client.get(link).await.data(200)["link"].clone()
+}
+
+/// What the destination has once whatever is due has run.
+async fn after_the_next_run(world: &World) -> Option<String> {
+    let worker = world.manual_worker().await;
+    world.app.advance(TimeDelta::minutes(2));
+    worker.schedule().await.expect("schedules");
+    let job = world.rung(JobClass::Background).await;
+    worker.run(job).await;
+    world.vercel.value("prj_myapp", "A", "production", None)
+}
+
+/// Somebody else with a connection of their own that reaches the same project.
+async fn eve(world: &World, role: &str) -> (Client, Uuid) {
+    let eve = world.app.user("eve").await;
+    let member = json!({ "username": "eve", "role": role });
+    let members = "/v1/vaults/acme/my-app/members";
+    world.me.post(members, member).await.data(201);
+    let connection = connect(&eve).await;
+    (eve, connection)
+}
+
+async fn a_link_outlives_its_connection(profile: Profile) {
+    let (world, link) = start(profile).await;
+    let before = show(&world.me, &link).await;
+    disconnect(&world).await;
+    let shown = show(&world.me, &link).await;
+    assert_eq!(
+        (&shown["paused"], &shown["pausedReason"]),
+        (&json!(true), &json!("disconnected"))
+    );
+    assert_eq!(shown["nextRunAt"], Value::Null);
+    assert_eq!(shown["connectionId"], before["connectionId"]);
+    let listed = world.me.get(CONNECTIONS).await.data(200);
+    assert_eq!(listed["connections"], json!([]));
+    let activity = world.me.get("/v1/activity?limit=1").await.data(200);
+    assert_eq!(activity[0]["metadata"]["pausedLinks"], 1);
+
+    // Nothing makes it run: no change, nobody who heals it, and nobody who says that it goes on.
+    push(&world, "2").await;
+    let worker = world.manual_worker().await;
+    world.app.advance(TimeDelta::minutes(2));
+    worker.schedule().await.expect("schedules");
+    let jobs = world.me.get("/v1/integrations/jobs").await.data(200);
+    assert_eq!(jobs, json!([]));
+    for answer in [
+        world.me.post(&format!("{link}/heal"), json!({})).await,
+        world.me.patch(&link, json!({ "paused": false })).await,
+    ] {
+        answer.problem(409, "reconnect-required");
+    }
+    world
+        .me
+        .post(SYNC, world.fields())
+        .await
+        .problem(404, "not-found");
+
+    // The same account again is the same connection, and the link catches up.
+    assert_eq!(connect(&world.me).await, world.connection);
+    let shown = show(&world.me, &link).await;
+    assert_eq!(
+        (&shown["paused"], &shown["id"]),
+        (&json!(false), &before["id"])
+    );
+    assert_eq!(after_the_next_run(&world).await.as_deref(), Some("2"));
+}
+
+async fn a_pause_by_hand_outlives_it_too(profile: Profile) {
+    let (world, link) = start(profile).await;
+    let paused = |on: bool| json!({ "paused": on });
+    world.me.patch(&link, paused(true)).await.data(200);
+    disconnect(&world).await;
+    assert_eq!(show(&world.me, &link).await["pausedReason"], "requested");
+    world
+        .me
+        .patch(&link, paused(false))
+        .await
+        .problem(409, "reconnect-required");
+    connect(&world.me).await;
+    assert_eq!(show(&world.me, &link).await["pausedReason"], "requested");
+    world.me.patch(&link, paused(false)).await.data(200);
+    assert_eq!(show(&world.me, &link).await["paused"], false);
+}
+
+async fn a_link_is_given_another_connection(profile: Profile) {
+    let (world, link) = start(profile).await;
+    let (eve, theirs) = eve(&world, "write").await;
+    let to = |connection: Uuid| json!({ "connectionId": connection });
+    // As long as it has one, that is for its owner to say, who has to own the other one as well.
+    eve.patch(&link, to(theirs)).await.problem(403, "forbidden");
+    let not_mine = world.me.patch(&link, to(theirs)).await;
+    not_mine.problem(404, "not-found");
+    disconnect(&world).await;
+    eve.patch(&link, json!({ "allowDelete": true }))
+        .await
+        .problem(403, "forbidden");
+    push(&world, "2").await;
+    let moved = eve.patch(&link, to(theirs)).await.data(200)["link"].clone();
+    assert_eq!(id(&moved["connectionId"]), theirs);
+    assert_eq!(
+        (&moved["paused"], &moved["pausedReason"]),
+        (&json!(false), &Value::Null)
+    );
+    assert_eq!(after_the_next_run(&world).await.as_deref(), Some("2"));
+    // From now on it is theirs, also when ada is back.
+    connect(&world.me).await;
+    world
+        .me
+        .patch(&link, json!({ "allowDelete": false }))
+        .await
+        .problem(403, "forbidden");
+    // A second link of the same pair cannot be given a connection that has one.
+    let mut fields = world.fields();
+    fields["connectionId"] = json!(connect(&world.me).await);
+    let second = world.me.post(&format!("{SYNC}/link"), fields).await;
+    let second = format!("{SYNC}/links/{}", id(&second.data(200)["link"]["id"]));
+    let path = format!("{CONNECTIONS}/{theirs}");
+    let mine = world.me.get(CONNECTIONS).await.data(200)["connections"][0].clone();
+    eve.delete(&path).await.empty();
+    let answer = world.me.patch(&link, to(id(&mine["id"]))).await;
+    answer.problem(409, "conflict");
+    assert_eq!(show(&world.me, &second).await["paused"], false);
+}
+
+async fn another_connection_has_to_reach_the_destination(profile: Profile) {
+    let (world, link) = start(profile).await;
+    disconnect(&world).await;
+    let team = json!({ "token": TOKEN, "teamId": TEAM });
+    let team = world
+        .me
+        .post("/v1/integrations/vercel/connect", team)
+        .await
+        .data(200);
+    let to = json!({ "connectionId": team["connection"]["id"] });
+    world.me.patch(&link, to).await.problem(404, "not-found");
+    let nothing = json!({ "connectionId": world.app.unknown_id() });
+    world
+        .me
+        .patch(&link, nothing)
+        .await
+        .problem(404, "not-found");
+    // One that was deleted is none.
+    let former = json!({ "connectionId": world.connection });
+    world
+        .me
+        .patch(&link, former)
+        .await
+        .problem(404, "not-found");
+    let reason = show(&world.me, &link).await["pausedReason"].clone();
+    assert_eq!(reason, "disconnected");
+}
+
+async fn another_connection_takes_what_saving_the_link_takes(profile: Profile) {
+    let (world, link) = start(profile).await;
+    world
+        .me
+        .patch(&link, json!({ "allowDelete": true }))
+        .await
+        .data(200);
+    let (eve, theirs) = eve(&world, "write").await;
+    disconnect(&world).await;
+    let to = json!({ "connectionId": theirs });
+    let refused = async |scopes: &[&str], environment: &str| {
+        let key = json!({ "name": "x", "environment": environment, "scopes": scopes });
+        let key = eve.post("/v1/api-keys", key).await.data(200);
+        let client = world.app.client(key["token"].as_str().expect("a token"));
+        let answer = client.patch(&link, to.clone()).await;
+        answer.problem(403, "forbidden");
+    };
+    let all = ["read:secrets", "write:secrets", "delete:secrets"];
+    refused(&all[..1], "live").await;
+    refused(&all[..2], "live").await;
+    refused(&all, "test").await;
+    let member = json!({ "username": "eve", "role": "read" });
+    let members = "/v1/vaults/acme/my-app/members";
+    world.me.post(members, member).await.data(200);
+    refused(&all, "live").await;
+    let reason = show(&world.me, &link).await["pausedReason"].clone();
+    assert_eq!(reason, "disconnected");
+}
+
+on_both_profiles!(
+    a_link_outlives_its_connection,
+    a_pause_by_hand_outlives_it_too,
+    a_link_is_given_another_connection,
+    another_connection_has_to_reach_the_destination,
+    another_connection_takes_what_saving_the_link_takes,
+);
