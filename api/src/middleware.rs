@@ -205,6 +205,7 @@ pub(crate) fn cors(origins: &[String]) -> CorsLayer {
             HeaderName::from_static("ratelimit-limit"),
             HeaderName::from_static("ratelimit-remaining"),
             HeaderName::from_static("ratelimit-reset"),
+            HeaderName::from_static("keyway-revocation"),
         ])
 }
 

@@ -22,6 +22,7 @@ OPERATIONS = [
     ("GET", "/v9/projects/{idOrName}"),
     ("GET", "/v2/user"),
     ("GET", "/v2/teams/{teamId}"),
+    ("DELETE", "/v1/integrations/configuration/{id}"),
     ("POST", "/v2/oauth/access_token"),
 ]
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use calls::{CallEnd, CallFamily, CallGuard, Calls, Quota, Session, Unguarded};
 pub use error::ProviderError;
 
-use crate::domain::connection::{AuthMethod, ProviderAccount, ProviderName};
+use crate::domain::connection::{AuthMethod, Credential, ProviderAccount, ProviderName};
 use crate::domain::gate::Budget;
 use crate::domain::job::ErrorCode;
 use crate::secret::Secret;
@@ -94,6 +94,17 @@ pub struct Grant {
     pub team_id: Option<String>,
     /// The installation it belongs to.
     pub installation_id: Option<String>,
+}
+
+/// What giving a credential back means at the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// Nothing can be called for it: whoever made the credential deletes it on the provider's pages.
+    ByHand,
+    /// The credential ends, and nothing else does.
+    Alone,
+    /// The credential ends, and the provider removes every variable that was written with it.
+    WithVariables,
 }
 
 /// One change that the executor is to make.
@@ -218,6 +229,12 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Verifies a credential by asking whose it is.
     async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError>;
+
+    /// What giving this credential back would do.
+    fn revocation(&self, credential: &Credential) -> Revocation;
+
+    /// Gives the credential back. One that the provider does not take any more was given back before.
+    async fn revoke(&self, session: &Session) -> Result<(), ProviderError>;
 
     /// Every project that the credential can see.
     async fn projects(&self, session: &Session) -> Result<Vec<Project>, ProviderError>;

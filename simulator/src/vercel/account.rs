@@ -100,19 +100,19 @@ pub(super) fn exchange(state: &mut State, form: &BTreeMap<String, String>) -> Re
             json!({ "error": "invalid_grant", "error_description": "The code is not valid" }),
         );
     };
-    let access_token = state.id("vci_simulated");
-    state.tokens.insert(
-        access_token.clone(),
-        Token {
-            user: USER.to_owned(),
-            team: team.clone(),
-            installation: Some(installation.clone()),
-            revoked: false,
-        },
-    );
+    let access_token = state.issue(&installation, team.clone());
     (
         200,
         json!({ "token_type": "Bearer", "access_token": access_token,
             "installation_id": installation, "user_id": USER, "team_id": team }),
     )
+}
+
+/// Removes an installation, and with it its tokens and what they wrote.
+pub(super) fn uninstall(state: &mut State, token: &Token, id: &str) -> Reply {
+    if token.installation.as_deref() != Some(id) {
+        return error(404, "not_found", "The configuration was not found");
+    }
+    state.uninstall(id);
+    (204, Value::Null)
 }

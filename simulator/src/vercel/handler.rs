@@ -316,6 +316,9 @@ fn effect(
         ("POST", ["oauth", "access_token"]) => {
             return account::exchange(state, &form(&call.body));
         }
+        ("DELETE", ["integrations", "configuration", id]) => {
+            return account::uninstall(state, token, id);
+        }
         _ => {}
     }
     let ["projects", name, rest @ ..] = &segments[..] else {

@@ -183,6 +183,17 @@ impl Vercel {
         self.shared.state().revoke(token);
     }
 
+    /// Installs the integration as if its user had agreed to it. Gives its token and its id.
+    pub fn install(&self) -> (String, String) {
+        self.shared.state().install(None)
+    }
+
+    /// Removes an installation of the integration as if its user had done it by hand: its tokens are
+    /// worthless, and what they wrote is gone.
+    pub fn uninstall(&self, installation: &str) {
+        self.shared.state().uninstall(installation);
+    }
+
     /// Scripts a fault.
     pub fn fault(&self, fault: Fault) {
         self.shared.state().faults.push(fault);

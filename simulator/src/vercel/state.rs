@@ -137,6 +137,36 @@ impl State {
         }
     }
 
+    /// A new installation, for a team or for the user. Gives its token and its id.
+    pub(super) fn install(&mut self, team: Option<String>) -> (String, String) {
+        let installation = self.id("icfg_");
+        (self.issue(&installation, team), installation)
+    }
+
+    /// A token of an installation.
+    pub(super) fn issue(&mut self, installation: &str, team: Option<String>) -> String {
+        let text = self.id("vci_simulated");
+        let token = Token {
+            user: super::presets::USER.to_owned(),
+            team,
+            installation: Some(installation.to_owned()),
+            revoked: false,
+        };
+        self.tokens.insert(text.clone(), token);
+        text
+    }
+
+    pub(super) fn uninstall(&mut self, installation: &str) {
+        for token in self.tokens.values_mut() {
+            token.revoked |= token.installation.as_deref() == Some(installation);
+        }
+        for project in &mut self.projects {
+            project
+                .envs
+                .retain(|env| env.seed.configuration_id.as_deref() != Some(installation));
+        }
+    }
+
     /// By id or name.
     pub(super) fn project(&self, project: &str) -> Option<&Project> {
         self.projects

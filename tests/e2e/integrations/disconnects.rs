@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use keyway_shared::domain::job::JobClass;
 use keyway_simulator::vercel::{TEAM, TOKEN};
+use keyway_simulator::{Action, Fault};
 use keyway_tests::client::Client;
 use keyway_tests::database::Profile;
 use keyway_tests::on_both_profiles;
@@ -46,6 +47,17 @@ async fn after_the_next_run(world: &World) -> Option<String> {
     let job = world.rung(JobClass::Background).await;
     worker.run(job).await;
     world.vercel.value("prj_myapp", "A", "production", None)
+}
+
+/// What became of the credential.
+async fn deleted(client: &Client, connection: Uuid, query: &str) -> String {
+    let path = format!("{CONNECTIONS}/{connection}{query}");
+    let answer = client.delete(&path).await;
+    assert_eq!(answer.status, 204, "{}", answer.text);
+    let told = answer.header("keyway-revocation").to_owned();
+    let activity = client.get("/v1/activity?limit=1").await.data(200);
+    assert_eq!(activity[0]["metadata"]["revocation"], told);
+    told
 }
 
 /// Somebody else with a connection of their own that reaches the same project.
@@ -217,7 +229,91 @@ async fn another_connection_takes_what_saving_the_link_takes(profile: Profile) {
     assert_eq!(reason, "disconnected");
 }
 
+async fn a_token_is_deleted_by_hand(profile: Profile) {
+    let world = World::start(profile).await;
+    world.vercel.reset_calls();
+    let told = deleted(&world.me, world.connection, "?revoke=true").await;
+    assert_eq!(told, "by-hand");
+    assert_eq!(world.vercel.calls(), 0);
+}
+
+async fn what_was_synced_stays_unless_its_removal_is_asked_for(profile: Profile) {
+    let (world, _) = start(profile).await;
+    world.install().await;
+    assert_eq!(after_the_next_run(&world).await.as_deref(), Some("1"));
+    let value = || world.vercel.value("prj_myapp", "A", "production", None);
+    world.vercel.reset_calls();
+    let told = deleted(&world.me, world.connection, "").await;
+    assert_eq!((told.as_str(), world.vercel.calls()), ("kept", 0));
+    assert_eq!(value().as_deref(), Some("1"));
+
+    let odd = format!("{CONNECTIONS}/{}?revoke=maybe", connect(&world.me).await);
+    world.me.delete(&odd).await.refuses(&["revoke"]);
+}
+
+async fn an_installation_is_removed_with_what_it_wrote(profile: Profile) {
+    let world = World::start(profile).await;
+    world.install().await;
+    let worker = world.manual_worker().await;
+    push(&world, "1").await;
+    let asynchronous = world.me.clone().with("prefer", "respond-async");
+    asynchronous.post(SYNC, world.fields()).await.data(202);
+    let job = world.rung(JobClass::Interactive).await;
+    worker.run(job).await;
+    let value = || world.vercel.value("prj_myapp", "A", "production", None);
+    assert_eq!(value().as_deref(), Some("1"));
+    let told = deleted(&world.me, world.connection, "?revoke=true").await;
+    assert_eq!(told, "revoked");
+    assert_eq!(value(), None);
+}
+
+async fn one_that_is_gone_already_is_revoked(profile: Profile) {
+    let world = World::start(profile).await;
+    let installation = world.install().await;
+    world.vercel.uninstall(&installation);
+    let told = deleted(&world.me, world.connection, "?revoke=true").await;
+    assert_eq!(told, "revoked");
+}
+
+async fn a_provider_that_is_away_keeps_nobody_connected(profile: Profile) {
+    let mut world = World::start(profile).await;
+    for action in [
+        Action::ResetBefore,
+        Action::json(500, &json!({})),
+        Action::json(
+            403,
+            &json!({ "error": { "code": "forbidden", "message": "m" } }),
+        ),
+    ] {
+        world.connection = connect(&world.me).await;
+        world.install().await;
+        world.vercel.fault(Fault::next(action).method("DELETE"));
+        let told = deleted(&world.me, world.connection, "?revoke=true").await;
+        assert_eq!(told, "failed");
+        let listed = world.me.get(CONNECTIONS).await.data(200);
+        assert_eq!(listed["connections"], json!([]));
+    }
+}
+
+async fn only_who_may_delete_it_revokes_it(profile: Profile) {
+    let (world, _) = start(profile).await;
+    world.install().await;
+    world.vercel.reset_calls();
+    let path = format!("{CONNECTIONS}/{}?revoke=true", world.connection);
+    let eve = world.app.user("eve").await;
+    eve.delete(&path).await.problem(404, "not-found");
+    let tester = super::test_keys::test_key(&world).await;
+    tester.delete(&path).await.problem(403, "forbidden");
+    assert_eq!(world.vercel.calls(), 0);
+}
+
 on_both_profiles!(
+    a_token_is_deleted_by_hand,
+    what_was_synced_stays_unless_its_removal_is_asked_for,
+    an_installation_is_removed_with_what_it_wrote,
+    one_that_is_gone_already_is_revoked,
+    a_provider_that_is_away_keeps_nobody_connected,
+    only_who_may_delete_it_revokes_it,
     a_link_outlives_its_connection,
     a_pause_by_hand_outlives_it_too,
     a_link_is_given_another_connection,

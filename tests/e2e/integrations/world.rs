@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyway_shared::domain::connection::{AuthMethod, Connection};
 use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobState};
+use keyway_shared::secret::Secret;
 use keyway_shared::store::{Claim, Settlement};
 use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TOKEN, USER};
 use keyway_tests::app::{Account, AppBuilder, TestApp};
@@ -40,7 +42,7 @@ impl World {
         settings.api_url = vercel.url();
         settings.web_url = vercel.url();
         settings.client_id = Some(CLIENT_ID.to_owned());
-        settings.client_secret = Some(keyway_shared::secret::Secret::new(CLIENT_SECRET));
+        settings.client_secret = Some(Secret::new(CLIENT_SECRET));
         settings.integration_slug = Some(SLUG.to_owned());
         change(&mut builder);
         let app = builder.start().await;
@@ -99,6 +101,27 @@ impl World {
             .expect("an answer");
         let location = answer.headers().get("location").expect("a redirect");
         location.to_str().expect("text").to_owned()
+    }
+
+    /// Makes the connection one by OAuth, and gives the installation.
+    pub(crate) async fn install(&self) -> String {
+        let (token, installation) = self.vercel.install();
+        self.connect_installation(&installation, &token).await;
+        installation
+    }
+
+    /// Connects the same account again, with an installation.
+    pub(crate) async fn connect_installation(&self, installation: &str, token: &str) {
+        let mut tx = self.app.store.begin().await.expect("begins");
+        let known = tx.find_connection(self.account.user.id, self.connection);
+        let connection = Connection {
+            installation_id: Some(installation.to_owned()),
+            auth_method: AuthMethod::OAuth,
+            ..known.await.expect("an answer").expect("a connection")
+        };
+        let saved = tx.upsert_connection(&connection, &Secret::new(token)).await;
+        assert_eq!(saved.expect("is saved").id, self.connection);
+        tx.commit().await.expect("commits");
     }
 
     /// The next job of a class that the bell rings for.

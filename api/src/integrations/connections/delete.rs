@@ -3,41 +3,65 @@
 use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
+use keyway_shared::domain::connection::Connection;
+use keyway_shared::store::Tx;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
+use super::give_back::{GivenBack, give_back};
 use crate::auth::test_keys;
-use crate::envelope::NoContent;
 use crate::error::ApiError;
-use crate::extract::{Caller, Path};
-use crate::schema::{Guarded, Missing};
+use crate::extract::{Caller, Path, Query};
+use crate::schema::{Guarded, Invalid, Missing};
 use crate::state::ApiState;
+
+/// What is wanted at the provider.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Wish {
+    /// Whether the credential is to be revoked at the provider. Without it: where that does nothing else.
+    /// At Vercel a connection by OAuth is an installation, and **removing that removes every variable that
+    /// was written through it**: this happens only with `true`. A pasted token cannot be revoked by a call.
+    revoke: Option<bool>,
+}
 
 /// Delete a connection
 ///
 /// Forgets the credential and cancels its jobs: those that wait end now, one that runs stops before its
 /// next call. What was synced stays at the provider. Links that use it stay and pause as `disconnected`:
 /// connecting the same account again brings the connection back and lets them go on, and each can be given
-/// another connection. Needs `write:secrets`; a test key ends none that production uses.
+/// another connection. The header `Keyway-Revocation` tells what became of the credential at the provider:
+/// `revoked`, `kept`, `failed` (the provider did not answer or refused), or `by-hand` (delete the token on the
+/// provider's pages). Needs `write:secrets`; a test key ends none that production uses.
 #[utoipa::path(
     delete,
     path = "/v1/integrations/connections/{id}",
     operation_id = "delete_connection",
     tag = "integrations",
-    params(("id" = Uuid, Path, description = "The connection.")),
-    responses((status = 204, description = "It is gone."), Guarded, Missing)
+    params(("id" = Uuid, Path, description = "The connection."), Wish),
+    responses(
+        (status = 204, description = "It is gone.",
+            headers(("Keyway-Revocation" = String, description = "What became of the credential."))),
+        Guarded, Missing, Invalid
+    )
 )]
 pub(crate) async fn delete_connection(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<Uuid>,
-) -> Result<NoContent, ApiError> {
+    Query(wish): Query<Wish>,
+) -> Result<GivenBack, ApiError> {
     caller.require(Scope::WriteSecrets)?;
+    let mut tx = state.store.begin_read().await?;
+    may_delete(&mut tx, &caller, id).await?;
+    tx.commit().await?;
+    // First at the provider: should we get no further, the connection is still here, is found dead when
+    // it is used next, and can be deleted again. The other way round nobody would have the credential
+    // any more that the provider still takes.
+    let given_back = give_back(&state, caller.user.id, id, wish.revoke).await;
     let mut tx = state.store.begin().await?;
-    let connection = tx
-        .find_connection(caller.user.id, id)
-        .await?
-        .ok_or_else(|| ApiError::not_found("connection"))?;
-    test_keys::may_change_connection(&mut tx, &caller, id).await?;
+    let connection = may_delete(&mut tx, &caller, id).await?;
     let now = tx.now().await?;
     let cancelled = tx.cancel_connection_jobs(id, now).await?;
     let links = tx
@@ -53,6 +77,7 @@ pub(crate) async fn delete_connection(
             "provider": connection.provider,
             "cancelledJobs": cancelled.len(),
             "pausedLinks": links,
+            "revocation": given_back,
         }),
     );
     tx.insert_activity(&entry).await?;
@@ -60,5 +85,13 @@ pub(crate) async fn delete_connection(
     for (job, _) in cancelled {
         state.queue.announce(job).await;
     }
-    Ok(NoContent)
+    Ok(given_back)
+}
+
+/// 404 when there is none, and 403 when the caller may not end it.
+async fn may_delete(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Connection, ApiError> {
+    let connection = tx.find_connection(caller.user.id, id).await?;
+    let connection = connection.ok_or_else(|| ApiError::not_found("connection"))?;
+    test_keys::may_change_connection(tx, caller, id).await?;
+    Ok(connection)
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod all_projects;
 pub(super) mod delete;
+mod give_back;
 pub(super) mod list;
 pub(super) mod projects;
 

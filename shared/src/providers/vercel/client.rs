@@ -188,6 +188,32 @@ impl Client {
         self.http.call(Some(session), call, json).await
     }
 
+    /// Removes an installation of the integration. The answer is empty.
+    pub(super) async fn remove_configuration(
+        &self,
+        session: &Session,
+        id: &str,
+    ) -> Result<(), Failure> {
+        let call = Call {
+            op: "configuration.delete",
+            family: CallFamily::OAuth,
+            verb: Verb::Delete,
+            route: "/v1/integrations/configuration/{id}",
+            segments: vec![id],
+            query: team(session),
+            body: Body::None,
+        };
+        self.http
+            .call(Some(session), call, |answer| {
+                if answer.is_success() {
+                    Ok(())
+                } else {
+                    Err(refusal(answer))
+                }
+            })
+            .await
+    }
+
     /// Exchanges a code. `judge` reads refusals in the manner of OAuth as well.
     pub(super) async fn access_token(
         &self,

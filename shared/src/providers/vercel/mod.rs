@@ -10,6 +10,7 @@ mod codes;
 mod deletes;
 mod errors;
 pub(crate) mod fuzzing;
+mod installation;
 mod lenient;
 mod oauth;
 mod projects;
@@ -27,10 +28,10 @@ use self::client::Client;
 use super::http::{HttpClient, SetupError};
 use super::{
     Applied, ApplyOptions, Change, Descriptor, Grant, Journal, Project, Provider, ProviderError,
-    Session, Split,
+    Revocation, Session, Split,
 };
 use crate::ambient::Ambient;
-use crate::domain::connection::{AuthMethod, ProviderAccount, ProviderName};
+use crate::domain::connection::{AuthMethod, Credential, ProviderAccount, ProviderName};
 use crate::domain::gate::{Budget, CallFamily};
 use crate::secret::Secret;
 use crate::sync::limits::Limits;
@@ -181,6 +182,14 @@ impl Provider for Vercel {
 
     async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError> {
         projects::account(&self.client, session).await
+    }
+
+    fn revocation(&self, credential: &Credential) -> Revocation {
+        installation::revocation(credential)
+    }
+
+    async fn revoke(&self, session: &Session) -> Result<(), ProviderError> {
+        installation::remove(&self.client, session).await
     }
 
     async fn projects(&self, session: &Session) -> Result<Vec<Project>, ProviderError> {
