@@ -24,6 +24,7 @@ keyway_tests::on_both_profiles!(
     a_rate_limit_waits_and_does_not_count_as_an_attempt,
     what_fails_again_and_again_ends_with_a_clear_error,
     a_revoked_token_marks_the_connection,
+    a_missing_right_is_no_dead_token,
     a_project_given_by_name_is_resolved_first,
     a_project_given_by_name_is_not_asked_for_again_while_it_is_busy,
     an_empty_vault_does_not_wipe_the_project,
@@ -336,6 +337,39 @@ async fn a_revoked_token_marks_the_connection(profile: Profile) {
         .unwrap();
     assert_eq!(connection.status.as_str(), "needs-reconnect");
     drop(tx);
+    world.stop().await;
+}
+
+async fn a_missing_right_is_no_dead_token(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    world.set_vault(&[("A", "1")]).await;
+    let status = async || {
+        let mut tx = world.store.begin_read().await.unwrap();
+        let found = tx.find_connection(world.user, world.connection).await;
+        found.unwrap().unwrap().status.as_str()
+    };
+    let forbidden = || {
+        let body = json!({ "error": { "code": "forbidden", "message": "m" } });
+        Action::json(403, &body)
+    };
+    // Of what was asked for only: whose token it is may still be asked.
+    world.vercel.fault(Fault::next(forbidden()).path("/env"));
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.error_code, Some(ErrorCode::Forbidden));
+    assert_eq!(status().await, "active");
+    // The provider is away when it is asked: nobody knows, and nobody is disconnected.
+    world.vercel.fault(Fault::next(forbidden()).path("/env"));
+    let away = Fault::next(Action::json(500, &json!({})));
+    world.vercel.fault(away.path("/user"));
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.error_code, Some(ErrorCode::Forbidden));
+    assert_eq!(status().await, "active");
+    // Of everything.
+    world.vercel.fault(Fault::next(forbidden()).times(9));
+    let pushed = world.push().await;
+    assert_eq!(pushed.job.error_code, Some(ErrorCode::ReconnectRequired));
+    assert_eq!(status().await, "needs-reconnect");
+    world.vercel.clear_faults();
     world.stop().await;
 }
 
