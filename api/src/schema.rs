@@ -244,6 +244,8 @@ groups! {
     Guarded: "401", "403", "429", "500", "503";
     /// The request is not possible as it stands.
     Malformed: "400";
+    /// A body that is signed by whoever sends it.
+    Signed: "400", "401", "413";
     /// The path or the query names something that may not be there.
     Missing: "404";
     /// There is a query that may not fit.

@@ -156,7 +156,8 @@ behaviours! {
         jobs_go_when_they_have_ended_long_ago,
         two_prunings_at_once_do_not_meet,
         activity_goes_by_age,
-        what_is_left_of_a_connection_goes_with_its_last_link;
+        what_is_left_of_a_connection_goes_with_its_last_link,
+        events_are_forgotten_long_after_they_came;
     rotations:
         every_sealed_column_is_known,
         everything_is_sealed_again,

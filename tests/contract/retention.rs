@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use keyway_shared::domain::activity::{Action, Activity, Platform};
-use keyway_shared::domain::connection::ProviderName;
+use keyway_shared::domain::connection::{ConnectionStatus, ProviderName};
 use keyway_shared::domain::job::JobState;
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{Backend, Kept, Settlement};
@@ -153,5 +153,63 @@ pub(crate) async fn what_is_left_of_a_connection_goes_with_its_last_link(world: 
     let mut tx = world.tx().await;
     let left = tx.connection_ids(user, ProviderName::Vercel).await;
     assert_eq!(left.unwrap(), [other.id]);
+    tx.commit().await.unwrap();
+}
+
+pub(crate) async fn events_are_forgotten_long_after_they_came(world: &World) {
+    let acme = world.place("acme").await;
+    let receive = async |event: &str| {
+        let mut tx = world.tx().await;
+        let provider = ProviderName::Vercel;
+        let new = tx.receive_event(provider, event, world.now()).await;
+        tx.commit().await.unwrap();
+        new.unwrap()
+    };
+    assert!(receive("evt_1").await);
+    assert!(!receive("evt_1").await);
+    world.advance(3600);
+    assert!(receive("evt_2").await);
+    let hour = TimeDelta::hours(1);
+    assert_eq!(prune(world, Kept::ReceivedEvents, hour, 10).await, 0);
+    world.advance(1);
+    assert_eq!(prune(world, Kept::ReceivedEvents, hour, 10).await, 1);
+    assert!(receive("evt_1").await);
+    assert!(!receive("evt_2").await);
+
+    // What is not committed has not come.
+    let mut tx = world.tx().await;
+    let now = world.now();
+    assert!(
+        tx.receive_event(ProviderName::Vercel, "evt_3", now)
+            .await
+            .unwrap()
+    );
+    drop(tx);
+    assert!(receive("evt_3").await);
+
+    // Only connections of that installation are lost.
+    let mut tx = world.tx().await;
+    for (account, installation) in [("a", Some("icfg_1")), ("b", Some("icfg_2")), ("c", None)] {
+        let mut connection = world.connection(&acme.user, account);
+        connection.installation_id = installation.map(str::to_owned);
+        tx.upsert_connection(&connection, &Secret::new("t"))
+            .await
+            .unwrap();
+    }
+    let lost = tx
+        .lose_installation(ProviderName::Vercel, "icfg_1", now)
+        .await;
+    let lost = lost.unwrap();
+    let again = tx
+        .lose_installation(ProviderName::Vercel, "icfg_1", now)
+        .await;
+    assert!(again.unwrap().is_empty());
+    let all = tx.list_connections(acme.user.id).await.unwrap();
+    let dead = all
+        .iter()
+        .filter(|one| one.status == ConnectionStatus::NeedsReconnect);
+    let dead: Vec<_> = dead.map(|one| one.id).collect();
+    assert_eq!(dead, lost);
+    assert_eq!(lost.len(), 1);
     tx.commit().await.unwrap();
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use keyway_shared::providers::notice::NOTICE_COUNTS;
 use keyway_shared::store::{Kept, StoreError};
 
 use crate::engine::Engine;
@@ -59,6 +60,8 @@ pub(crate) async fn prune(engine: &Engine) -> Result<(), StoreError> {
         (Kept::PendingConnections, Duration::ZERO),
         (Kept::Trash, Duration::ZERO),
         (Kept::Disconnected, Duration::ZERO),
+        // Longer than they count: the clocks of provider and database differ.
+        (Kept::ReceivedEvents, NOTICE_COUNTS * 2),
     ] {
         if let Err(error) = prune_kind(engine, kept, now - time).await
             && failed.is_ok()

@@ -11,6 +11,7 @@ mod form;
 mod path;
 mod query;
 
+pub(crate) use body::bytes;
 pub use body::{Json, Strict};
 pub use caller::Caller;
 pub(crate) use change::Change;

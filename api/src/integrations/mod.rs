@@ -3,6 +3,7 @@
 mod connect;
 mod connections;
 mod links;
+mod notices;
 mod oauth;
 pub(crate) mod outside;
 mod providers;
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
             oauth::pending::show_pending_connection,
             oauth::pending::answer_pending_connection
         ))
+        .routes(routes!(notices::receive_notice))
         .routes(routes!(connections::list::list_connections))
         .routes(routes!(connections::delete::delete_connection))
         .routes(routes!(connections::projects::list_connection_projects))

@@ -8,6 +8,7 @@ pub mod calls;
 pub mod error;
 pub mod http;
 pub mod message;
+pub mod notice;
 pub mod reach;
 pub mod registry;
 pub mod retry_after;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 pub use calls::{CallEnd, CallFamily, CallGuard, Calls, Quota, Session, Unguarded};
 pub use error::ProviderError;
+pub use notice::{Notice, NoticeError, NoticeKind};
 
 use crate::domain::connection::{AuthMethod, Credential, ProviderAccount, ProviderName};
 use crate::domain::gate::Budget;
@@ -226,6 +228,14 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Exchanges an OAuth code.
     async fn exchange_code(&self, code: &str, callback: &str) -> Result<Grant, ProviderError>;
+
+    /// Reads what the provider tells by itself, once its signature was found to fit the body as it came.
+    /// `header` gives a header of the call.
+    fn read_notice<'a>(
+        &self,
+        header: &dyn Fn(&str) -> Option<&'a [u8]>,
+        body: &[u8],
+    ) -> Result<Notice, NoticeError>;
 
     /// Verifies a credential by asking whose it is.
     async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError>;

@@ -251,8 +251,9 @@ impl Tx {
         Ok(Some(links.unsigned_abs()))
     }
 
-    /// Notes that the provider no longer accepts the credential. For the engine; a connection that
-    /// is gone or was given up meanwhile is no error. False when that was known.
+    /// Notes that the provider no longer accepts the credential. What waits for a later time with it is
+    /// due now, to end with that for a reason. For the engine; a connection that is gone or was given up
+    /// meanwhile is no error. False when that was known.
     pub async fn mark_needs_reconnect(
         &mut self,
         id: Uuid,
@@ -266,6 +267,9 @@ impl Tx {
         .bind(at)
         .bind(ConnectionStatus::Active.as_str())
         .execute(conn))?;
+        if rows == 1 {
+            self.hasten_connection_jobs(id, at).await?;
+        }
         Ok(rows == 1)
     }
 

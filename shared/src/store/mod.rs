@@ -27,6 +27,7 @@ pub mod pauses;
 pub mod pending_connections;
 pub mod plans;
 pub mod processes;
+pub mod received;
 pub mod reports;
 pub mod retention;
 pub mod rotations;

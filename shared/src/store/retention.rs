@@ -31,6 +31,8 @@ pub enum Kept {
     Trash,
     /// Connections that were given up, once no link has them.
     Disconnected,
+    /// Events that providers told, from when they came.
+    ReceivedEvents,
 }
 
 impl Tx {
@@ -65,6 +67,7 @@ impl Tx {
                      (SELECT 1 FROM links l WHERE l.connection_id = connections.id)";
                 self.prune_by_id("connections", unused, before, limit).await
             }
+            Kept::ReceivedEvents => self.prune_received(before, limit).await,
             Kept::Plans => self.prune_plans(before, limit).await,
             Kept::Answers => self.prune_keyed(before, limit).await,
             Kept::ClosedGates => self.prune_closed_gates(before, limit).await,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::model::EnvSeed;
+use crate::clock::now_ms;
 use crate::fault::Fault;
 
 type Handle = Extract<Arc<Shared>>;
@@ -23,6 +24,7 @@ pub(super) fn routes() -> axum::Router<Arc<Shared>> {
         .route("/_simulator/projects", post(project))
         .route("/_simulator/env", post(env))
         .route("/_simulator/settings", post(settings))
+        .route("/_simulator/uninstall", post(uninstall))
 }
 
 /// Every value of every project, in clear.
@@ -136,4 +138,21 @@ async fn settings(shared: Handle, Json(new): Json<Settings>) -> Json<Value> {
         state.callback = Some(callback);
     }
     Json(json!({}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Uninstall {
+    /// `icfg_…`
+    installation: String,
+    /// Id of the event that tells of it.
+    event: String,
+}
+
+/// Removes an installation, and gives the call that Vercel makes then: body and `x-vercel-signature`.
+async fn uninstall(shared: Handle, Json(what): Json<Uninstall>) -> Json<Value> {
+    shared.state().uninstall(&what.installation);
+    let at = i64::try_from(now_ms()).unwrap_or(i64::MAX);
+    let event = super::hooks::removed(&what.event, &what.installation, at);
+    Json(json!({ "body": event.body, "signature": event.signature }))
 }

@@ -4,6 +4,7 @@ mod account;
 mod control;
 mod env;
 mod handler;
+mod hooks;
 mod model;
 mod pages;
 mod presets;
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use hooks::{SIGNATURE, Signed};
 pub use model::{EnvSeed, Options, Place, Shown};
 pub use presets::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TEAM, TOKEN, USER};
 
@@ -192,6 +194,12 @@ impl Vercel {
     /// worthless, and what they wrote is gone.
     pub fn uninstall(&self, installation: &str) {
         self.shared.state().uninstall(installation);
+    }
+
+    /// What the integration's webhook is sent when an installation is removed, under an id and at a time
+    /// in milliseconds.
+    pub fn removed_event(&self, event: &str, installation: &str, at: i64) -> Signed {
+        hooks::removed(event, installation, at)
     }
 
     /// Scripts a fault.

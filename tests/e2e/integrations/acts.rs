@@ -98,6 +98,10 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("validate_token", "asks, and changes nothing"),
     ("check_installation", "asks, and changes nothing"),
     (
+        "receive_notice",
+        "nobody of ours acts: tests/e2e/integrations/notices.rs",
+    ),
+    (
         "test_webhook",
         "changes nothing; the delivery is in the webhook's own list",
     ),

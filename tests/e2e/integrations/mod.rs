@@ -16,6 +16,7 @@ mod leaks;
 mod limits;
 mod links;
 mod lived_in;
+mod notices;
 mod oauth;
 mod pauses;
 mod pending;

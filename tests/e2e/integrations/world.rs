@@ -8,17 +8,22 @@ use keyway_shared::domain::connection::{AuthMethod, Connection};
 use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobState};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{Claim, Settlement};
-use keyway_simulator::vercel::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TOKEN, USER};
+use keyway_simulator::vercel::{
+    CLIENT_ID, CLIENT_SECRET, Preset, SIGNATURE, SLUG, Signed, TOKEN, USER,
+};
 use keyway_tests::app::{Account, AppBuilder, TestApp};
-use keyway_tests::client::Client;
+use keyway_tests::client::{Answer, Client};
 use keyway_tests::database::Profile;
 use keyway_tests::stand_in::StandIn;
 use keyway_worker::{ManualWorker, RetryPolicy, WorkerContext, WorkerOptions};
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Base of the vault's syncs.
 pub(crate) const SYNC: &str = "/v1/integrations/vaults/acme/my-app/sync";
+/// Where Vercel tells of removed installations.
+const NOTICES: &str = "/v1/integrations/vercel/webhook";
 
 pub(crate) struct World {
     pub(crate) app: TestApp,
@@ -122,6 +127,14 @@ impl World {
         let saved = tx.upsert_connection(&connection, &Secret::new(token)).await;
         assert_eq!(saved.expect("is saved").id, self.connection);
         tx.commit().await.expect("commits");
+    }
+
+    /// What Vercel sends to the integration's webhook.
+    pub(crate) async fn notice(&self, signed: &Signed) -> Answer {
+        let vercel = self.app.anonymous().with(SIGNATURE, &signed.signature);
+        let vercel = vercel.with("content-type", "application/json");
+        let body = signed.body.clone().into_bytes();
+        vercel.send(Method::POST, NOTICES, Some(body)).await
     }
 
     /// The next job of a class that the bell rings for.

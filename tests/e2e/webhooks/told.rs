@@ -15,6 +15,7 @@ keyway_tests::on_both_profiles!(
     syncs_are_told_with_names_and_counts_and_a_signature,
     a_webhook_hears_only_what_it_asked_for,
     a_dead_connection_is_told_once,
+    a_removed_installation_is_told_at_once,
     both_secrets_sign_while_they_overlap,
     a_test_is_an_event_like_any_other,
     nothing_that_is_sent_or_kept_bears_a_value,
@@ -130,6 +131,34 @@ async fn a_dead_connection_is_told_once(profile: Profile) {
     assert_eq!(event["data"]["connectionId"], world.connection.to_string());
     assert_eq!(event["data"]["provider"], "vercel");
     receiver.nothing_more();
+}
+
+async fn a_removed_installation_is_told_at_once(profile: Profile) {
+    let mut receiver = Receiver::start().await;
+    let world = world(profile).await;
+    work(&world, true).await;
+    hook(&world, &receiver.url(), Value::Null).await;
+    let link = format!("{SYNC}/link");
+    world.me.post(&link, world.fields()).await.data(200);
+    let installation = world.install().await;
+    let at = world.app.ambient.now().timestamp_millis();
+    let notice = world.vercel.removed_event("evt_1", &installation, at);
+    for _ in 0..2 {
+        world.notice(&notice).await.empty();
+    }
+    let event = receiver.next().await.json();
+    assert_eq!(event["type"], "connection.needs-reconnect");
+    let connection = world.connection.to_string();
+    assert_eq!(event["data"]["connectionId"], connection);
+    // Once: the next that is heard is of something else.
+    world
+        .me
+        .post("/v1/integrations/vercel/connect", json!({ "token": TOKEN }))
+        .await
+        .data(200);
+    set_secrets(&world, json!({ "A": "1" })).await;
+    world.me.post(SYNC, world.fields()).await.data(200);
+    assert_eq!(receiver.next().await.json()["type"], "sync.succeeded");
 }
 
 async fn both_secrets_sign_while_they_overlap(profile: Profile) {

@@ -12,6 +12,7 @@ mod errors;
 pub(crate) mod fuzzing;
 mod installation;
 mod lenient;
+mod notices;
 mod oauth;
 mod projects;
 mod reserved;
@@ -27,8 +28,8 @@ use self::apply::Run;
 use self::client::Client;
 use super::http::{HttpClient, SetupError};
 use super::{
-    Applied, ApplyOptions, Change, Descriptor, Grant, Journal, Project, Provider, ProviderError,
-    Revocation, Session, Split,
+    Applied, ApplyOptions, Change, Descriptor, Grant, Journal, Notice, NoticeError, Project,
+    Provider, ProviderError, Revocation, Session, Split,
 };
 use crate::ambient::Ambient;
 use crate::domain::connection::{AuthMethod, Credential, ProviderAccount, ProviderName};
@@ -178,6 +179,16 @@ impl Provider for Vercel {
 
     async fn exchange_code(&self, code: &str, callback: &str) -> Result<Grant, ProviderError> {
         oauth::exchange(&self.client, &self.settings, code, callback).await
+    }
+
+    fn read_notice<'a>(
+        &self,
+        header: &dyn Fn(&str) -> Option<&'a [u8]>,
+        body: &[u8],
+    ) -> Result<Notice, NoticeError> {
+        let secret = self.settings.client_secret.as_ref();
+        let secret = secret.ok_or(NoticeError::NotConfigured)?;
+        notices::read(secret, header(notices::SIGNATURE), body)
     }
 
     async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError> {

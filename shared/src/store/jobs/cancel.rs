@@ -1,6 +1,7 @@
 //! Stopping jobs.
 
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::Cancelled;
@@ -65,6 +66,26 @@ impl Tx {
         rows.into_iter()
             .map(|(id, state)| Ok((id, word(&state, "jobs", "state", id)?)))
             .collect()
+    }
+
+    /// Makes due what waits on a connection that is dead. A job whose end is just being written is left
+    /// to that: whoever does so may be waiting for the connection's row in turn.
+    pub(in crate::store) async fn hasten_connection_jobs(
+        &mut self,
+        connection_id: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "UPDATE jobs SET due_at = $2, ring_at = $2 WHERE id IN
+                 (SELECT id FROM jobs WHERE connection_id = $1 AND state IN ('queued', 'waiting')
+                  ORDER BY id {})",
+            self.dialect().skip_locked
+        );
+        changed!(self, |conn| sqlx::query(AssertSqlSafe(sql))
+            .bind(connection_id)
+            .bind(at)
+            .execute(conn))?;
+        Ok(())
     }
 
     /// Takes one of the requests back that joined an unfinished job. False when there is none.

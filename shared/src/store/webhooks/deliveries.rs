@@ -132,7 +132,9 @@ impl Tx {
             return Ok(Vec::new());
         };
         let mut vaults: Vec<Uuid> = on!(self, |conn| sqlx::query_scalar(
-            "SELECT DISTINCT vault_id FROM links WHERE connection_id = $1"
+            "SELECT vault_id FROM links WHERE connection_id = $1
+             UNION SELECT vault_id FROM jobs
+             WHERE connection_id = $1 AND state IN ('queued', 'running', 'waiting')"
         )
         .bind(connection_id)
         .fetch_all(conn))?;
