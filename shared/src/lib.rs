@@ -3,7 +3,7 @@
 //!
 //! Modules form layers and use only what stands before them: [`clock`], [`entropy`], [`secret`] →
 //! [`domain`] and [`sync`] (no IO) → [`crypto`], [`config`] → [`store`], [`queue`], [`providers`],
-//! [`guarded`] → [`github`] → [`telemetry`], [`lifecycle`].
+//! [`guarded`] → [`github`], [`renewal`] → [`telemetry`], [`lifecycle`].
 
 pub mod ambient;
 pub mod clock;
@@ -18,6 +18,7 @@ pub mod guarded;
 pub mod lifecycle;
 pub mod providers;
 pub mod queue;
+pub mod renewal;
 pub mod secret;
 pub mod store;
 pub mod sync;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use keyway_shared::domain::connection::{AuthMethod, ConnectionStatus, ProviderName};
+use keyway_shared::domain::connection::{
+    AuthMethod, ConnectionStatus, ProviderName, ReconnectReason,
+};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{OAuthState, StoreError};
 
@@ -12,9 +14,14 @@ pub(crate) async fn connecting_again_updates_the_row(world: &World) {
     let acme = world.place("acme").await;
     let user = acme.user.id;
     let mut tx = world.tx().await;
-    tx.mark_needs_reconnect(acme.connection.id, world.now())
-        .await
-        .unwrap();
+    tx.mark_needs_reconnect(
+        acme.connection.id,
+        None,
+        ReconnectReason::Refused,
+        world.now(),
+    )
+    .await
+    .unwrap();
     let [stale] = tx.list_connections(user).await.unwrap().try_into().unwrap();
     assert_eq!(stale.status, ConnectionStatus::NeedsReconnect);
     world.advance(10);
@@ -50,10 +57,10 @@ pub(crate) async fn a_credential_belongs_to_its_user(world: &World) {
             .is_none()
     );
     assert!(
-        !tx.disconnect(stranger, id, world.now())
+        tx.disconnect(stranger, id, world.now())
             .await
             .unwrap()
-            .is_some()
+            .is_none()
     );
     // Two users may connect the same account.
     let same = world.connection(&other.user, "team_acme");

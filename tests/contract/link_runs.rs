@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keyway_shared::domain::auto_sync::{AutoAction, AutoMode, AutoSync, AutoSyncParts};
-use keyway_shared::domain::connection::ConnectionStatus;
+use keyway_shared::domain::connection::{ConnectionStatus, ReconnectReason};
 use keyway_shared::domain::job::{ErrorCode, JobClass, JobKind, JobState};
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::upkeep::{Ending, LastRun, Pause, PauseReason};
@@ -308,7 +308,11 @@ pub(crate) async fn links_outlive_their_connection(world: &World) {
     assert!(tx.connection_credential(user, id).await.unwrap().is_none());
     let again = tx.disconnect(user, id, world.now()).await.unwrap();
     assert_eq!(again, None);
-    assert!(!tx.mark_needs_reconnect(id, world.now()).await.unwrap());
+    assert!(
+        !tx.mark_needs_reconnect(id, None, ReconnectReason::Refused, world.now())
+            .await
+            .unwrap()
+    );
     assert!(!tx.hold_connection(user, id).await.unwrap());
     let left = tx.connection_of_link(acme.vault.id, follows.id).await;
     let left = left.unwrap().unwrap();

@@ -19,6 +19,7 @@ mod parity;
 mod pauses;
 mod pending_connections;
 mod plans;
+mod renewals;
 mod replacements;
 mod requests;
 mod retention;
@@ -97,6 +98,11 @@ behaviours! {
         a_pending_connection_is_taken_once,
         a_pending_connection_expires_and_is_removed,
         a_pending_token_opens_in_its_row_only;
+    renewals:
+        one_renews_at_a_time_and_nobody_twice,
+        two_that_begin_at_once_are_one,
+        a_new_token_is_stored_whole_and_the_one_before_until_it_works,
+        what_failed_with_an_old_token_says_nothing_of_the_next;
     links:
         saving_the_same_destination_again_updates_the_link,
         links_are_scoped_to_their_vault,

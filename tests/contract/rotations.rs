@@ -10,6 +10,7 @@ use keyway_shared::domain::key_rotation::{RotationState, SealFault};
 use keyway_shared::domain::webhook::{Event, EventType, OVERLAP, Webhook};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::github::KeptToken;
+use keyway_shared::store::renewals::Begun;
 use keyway_shared::store::{
     Backend, KeyedRequest, PendingConnection, PutOutcome, RememberedRequests, Resealed, SEALED,
     Store, Tx,
@@ -19,6 +20,7 @@ use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
 use crate::pending_connections;
+use crate::renewals::pair;
 use crate::world::{LEASE, Place, World};
 
 /// Columns that name a key which has sealed nothing in their row, and why.
@@ -86,6 +88,8 @@ struct Sealed {
     job: Uuid,
     person: Uuid,
     pending: PendingConnection,
+    /// A connection whose token was renewed.
+    renewed: Uuid,
 }
 
 impl Sealed {
@@ -144,6 +148,14 @@ impl Sealed {
         tx.set_github_token(person.id, Some(&token), now)
             .await
             .unwrap();
+        let connection = world.connection(&place.user, "team_renewed");
+        let saved = tx.upsert_connection_with(&connection, &pair(1)).await;
+        let (renewed, holder) = (saved.unwrap().id, world.ambient.new_id());
+        tx.begin_renewal(renewed, 0, holder, now, now + OVERLAP)
+            .await
+            .unwrap();
+        let kept = tx.keep_renewed(renewed, holder, &pair(2), now).await;
+        assert!(kept.unwrap());
         tx.commit().await.unwrap();
         Self {
             place,
@@ -153,6 +165,7 @@ impl Sealed {
             job,
             person: person.id,
             pending: pending_connections::add(world, "tok-pending").await,
+            renewed,
         }
     }
 
@@ -173,6 +186,10 @@ impl Sealed {
         let (user, connection) = (self.place.user.id, self.place.connection.id);
         let credential = tx.connection_credential(user, connection).await.unwrap();
         assert_eq!(credential.unwrap().1.token.expose(), "tok-canary");
+        let credential = tx.connection_credential(user, self.renewed).await.unwrap();
+        assert_eq!(credential.unwrap().1.token.expose(), "access-2");
+        let previous = tx.previous_token(self.renewed, 1).await.unwrap();
+        assert_eq!(previous.unwrap().expose(), "access-1");
         let outgoing = tx.outgoing(self.job).await.unwrap().unwrap();
         let secrets: Vec<_> = outgoing.secrets.iter().map(Secret::expose).collect();
         assert_eq!(secrets, ["whsec_new", "whsec_old"]);
@@ -190,6 +207,9 @@ impl Sealed {
         let before = self.pending.expires_at - TimeDelta::seconds(1);
         let taken = tx.take_pending_connection(self.pending.id, before).await;
         assert_eq!(taken.unwrap().unwrap().1.expose(), "tok-pending");
+        let (id, at) = (self.renewed, self.place.vault.updated_at);
+        let begun = tx.begin_renewal(id, 1, id, at, at + OVERLAP).await;
+        assert!(matches!(begun, Ok(Begun::Yes(refresh)) if refresh.expose() == "refresh-2"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Webhooks and their deliveries.
 
 use keyway_shared::domain::activity::{Action, Activity, Platform};
+use keyway_shared::domain::connection::ReconnectReason;
 use keyway_shared::domain::job::{JobClass, JobKind, JobState};
 use keyway_shared::domain::webhook::{Attempt, DisabledReason, Event, EventType, OVERLAP, Webhook};
 use keyway_shared::secret::Secret;
@@ -316,12 +317,12 @@ pub(crate) async fn a_dead_connection_is_told_in_every_vault_that_uses_it(world:
     tx.upsert_link(&link, "vercel|x|prj_1").await.unwrap();
     let connection = acme.connection.id;
     assert!(
-        tx.mark_needs_reconnect(connection, world.now())
+        tx.mark_needs_reconnect(connection, None, ReconnectReason::Refused, world.now())
             .await
             .unwrap()
     );
     assert!(
-        !tx.mark_needs_reconnect(connection, world.now())
+        !tx.mark_needs_reconnect(connection, None, ReconnectReason::Refused, world.now())
             .await
             .unwrap()
     );

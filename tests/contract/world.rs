@@ -9,7 +9,9 @@ use keyway_shared::clock::ManualClock;
 use keyway_shared::domain::access::EnvironmentRules;
 use keyway_shared::domain::account::User;
 use keyway_shared::domain::auto_sync::AutoSync;
-use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
+use keyway_shared::domain::connection::{
+    AuthMethod, Connection, ConnectionStatus, ProviderName, TokenState,
+};
 use keyway_shared::domain::job::{Job, JobClass, JobKind, NewJob};
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::upkeep::Upkeep;
@@ -144,6 +146,8 @@ impl World {
             account_name: "Acme".to_owned(),
             auth_method: AuthMethod::Token,
             status: ConnectionStatus::Active,
+            status_reason: None,
+            token: TokenState::default(),
             created_at: self.now(),
             updated_at: self.now(),
         }

@@ -9,7 +9,9 @@ use keyway_shared::clock::ManualClock;
 use keyway_shared::domain::access::EnvironmentRules;
 use keyway_shared::domain::account::User;
 use keyway_shared::domain::auto_sync::AutoSync;
-use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
+use keyway_shared::domain::connection::{
+    AuthMethod, Connection, ConnectionStatus, ProviderName, TokenPair, TokenState,
+};
 use keyway_shared::domain::job::{
     ErrorCode, Job, JobClass, JobKind, JobState, NewJob, project_key,
 };
@@ -28,6 +30,7 @@ use keyway_shared::sync::options::{DeleteScope, Direction, SyncRequest};
 use keyway_shared::sync::remote::Destination;
 use keyway_simulator::vercel::{Preset, TOKEN};
 use keyway_tests::database::{Database, Profile};
+use keyway_tests::renewing::Renewing;
 use keyway_tests::stand_in::StandIn;
 use keyway_worker::{ManualWorker, RetryPolicy, WorkerContext, WorkerOptions};
 use serde_json::Value;
@@ -48,6 +51,8 @@ pub(crate) struct World {
     /// Its time, where the test moves it.
     pub(crate) clock: Option<Arc<ManualClock>>,
     settings: ProviderSettings,
+    /// In the place of Railway.
+    renewing: Option<Arc<Renewing>>,
     pub(crate) database: Database,
 }
 
@@ -131,6 +136,8 @@ impl World {
             account_name: "ada".into(),
             auth_method: AuthMethod::Token,
             status: ConnectionStatus::Active,
+            status_reason: None,
+            token: TokenState::default(),
             created_at: now,
             updated_at: now,
         };
@@ -155,8 +162,45 @@ impl World {
             connection: connection.id,
             clock,
             settings,
+            renewing: None,
             database,
         }
+    }
+
+    fn providers(&self) -> Registry {
+        let registry = Registry::new(&self.settings, self.ambient.clone()).unwrap();
+        match self.renewing.clone() {
+            Some(renewing) => registry.with(renewing),
+            None => registry,
+        }
+    }
+
+    /// Gives the vault's user a connection whose token ends in an hour and is renewed.
+    pub(crate) async fn renew_tokens(&mut self) -> Arc<Renewing> {
+        let inner = self.providers().get(ProviderName::Vercel).unwrap();
+        let renewing = Arc::new(Renewing::new(inner, self.ambient.clone()));
+        self.renewing = Some(Arc::clone(&renewing));
+        let mut tx = self.store.begin().await.unwrap();
+        let ours = tx.find_connection(self.user, self.connection).await;
+        let connection = Connection {
+            id: self.ambient.new_id(),
+            provider: ProviderName::Railway,
+            ..ours.unwrap().unwrap()
+        };
+        let pair = renewing.authorize();
+        let saved = tx.upsert_connection_with(&connection, &pair).await;
+        self.connection = saved.unwrap().id;
+        tx.commit().await.unwrap();
+        renewing
+    }
+
+    /// Connects again.
+    pub(crate) async fn give(&self, pair: &TokenPair) {
+        let mut tx = self.store.begin().await.unwrap();
+        let ours = tx.find_connection(self.user, self.connection).await;
+        let ours = ours.unwrap().unwrap();
+        tx.upsert_connection_with(&ours, pair).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     pub(crate) async fn start_worker(&self, name: &str) {
@@ -188,7 +232,7 @@ impl World {
             store: self.store.clone(),
             queue: self.queue.clone(),
             roles: None,
-            providers: Arc::new(Registry::new(&self.settings, self.ambient.clone()).unwrap()),
+            providers: Arc::new(self.providers()),
             fingerprint_key: self.store.unlock().await.unwrap(),
             ambient: self.ambient.clone(),
             lifecycle: self.lifecycle.clone(),

@@ -10,7 +10,9 @@ use keyway_shared::ambient::Ambient;
 use keyway_shared::clock::ManualClock;
 use keyway_shared::domain::access::EnvironmentRules;
 use keyway_shared::domain::account::User;
-use keyway_shared::domain::connection::{AuthMethod, Connection, ConnectionStatus, ProviderName};
+use keyway_shared::domain::connection::{
+    AuthMethod, Connection, ConnectionStatus, ProviderName, TokenState,
+};
 use keyway_shared::domain::job::{
     ErrorCode, Job, JobClass, JobKind, JobState, NewJob, project_key,
 };
@@ -120,6 +122,8 @@ impl World {
             account_name: "ada".into(),
             auth_method: AuthMethod::Token,
             status: ConnectionStatus::Active,
+            status_reason: None,
+            token: TokenState::default(),
             created_at: now,
             updated_at: now,
         };

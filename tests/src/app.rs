@@ -12,6 +12,7 @@ use keyway_shared::clock::{Clock, ManualClock, SystemClock};
 use keyway_shared::crypto::tokens::{hash_token, new_api_key, new_session_token};
 use keyway_shared::domain::account::{ApiKey, KeyEnvironment, Scope, User, UserSession};
 use keyway_shared::domain::activity::Platform;
+use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::entropy::SystemEntropy;
 use keyway_shared::github::{GitHubSettings, Roles, SignInSettings};
 use keyway_shared::lifecycle::Lifecycle;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::database::{Database, Profile, redis_url};
 use crate::leaks::{self, Leak};
+use crate::renewing::Renewing;
 
 /// The recorder is one for the process; so is its handle.
 fn metrics() -> PrometheusHandle {
@@ -67,6 +69,8 @@ pub struct AppBuilder {
     pub github_sign_in: bool,
     /// False leaves the schema out.
     pub migrate: bool,
+    /// A provider whose tokens end stands in the place of Railway.
+    pub renewing: bool,
 }
 
 impl AppBuilder {
@@ -119,7 +123,14 @@ impl AppBuilder {
                 redis_queue(&prefix, &lifecycle).await
             }
         };
-        let providers = Registry::new(&self.providers, ambient.clone()).expect("providers");
+        let mut providers = Registry::new(&self.providers, ambient.clone()).expect("providers");
+        let renewing = self.renewing.then(|| {
+            let inner = providers.get(ProviderName::Vercel).expect("a provider");
+            Arc::new(Renewing::new(inner, ambient.clone()))
+        });
+        if let Some(renewing) = renewing.clone() {
+            providers = providers.with(renewing);
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let options = ApiOptions {
@@ -150,6 +161,7 @@ impl AppBuilder {
             lifecycle,
             database,
             prefix,
+            renewing,
             looks: true,
         }
     }
@@ -209,6 +221,8 @@ pub struct TestApp {
     /// Of our names in Redis.
     prefix: String,
     /// For what was planted, at its end.
+    /// In the place of Railway, where that was asked for.
+    pub renewing: Option<Arc<Renewing>>,
     looks: bool,
 }
 
@@ -228,6 +242,7 @@ impl TestApp {
             github_url: None,
             github_sign_in: false,
             migrate: true,
+            renewing: false,
         }
     }
 

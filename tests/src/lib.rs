@@ -10,4 +10,5 @@ pub mod cut;
 pub mod database;
 pub mod description;
 pub mod leaks;
+pub mod renewing;
 pub mod stand_in;

@@ -4,8 +4,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use keyway_shared::domain::connection::{Connection, ConnectionStatus, ProviderName};
+use keyway_shared::domain::connection::{
+    Connection, ConnectionStatus, ProviderName, ReconnectReason,
+};
 use keyway_shared::providers::{Provider, ProviderError, Session};
+use keyway_shared::renewal::{Renewal, RenewalError, Verdict};
 use keyway_shared::store::StoreError;
 use uuid::Uuid;
 
@@ -57,17 +60,42 @@ impl Line {
         tx.commit().await?;
         let (connection, credential) = found.ok_or_else(|| ApiError::not_found("connection"))?;
         usable(&connection)?;
+        let provider = provider(state, connection.provider)?;
+        let renewal = renewal(state, &*provider);
+        let usable = renewal.usable(connection, credential).await;
+        let (mut connection, credential) = usable.map_err(|error| not_renewed(state, error))?;
+        let session = Session::unguarded(credential);
+        // Found out here, once, and not by each of the many things that requests do with it.
+        if connection.token.unproven && provider.account(&session).await.is_ok() {
+            renewal.prove(&connection).await?;
+            connection.token.unproven = false;
+        }
         Ok(Self {
-            provider: provider(state, connection.provider)?,
-            session: Session::unguarded(credential),
             connection,
+            provider,
+            session,
         })
     }
 
     /// What a failed call is answered with. A credential that is dead is noted on its connection.
     pub(super) async fn failed(&self, state: &ApiState, mut error: ProviderError) -> ApiError {
+        let refused = matches!(
+            error,
+            ProviderError::Unauthorized | ProviderError::Forbidden
+        );
+        if refused && self.connection.token.renewable {
+            let renewal = renewal(state, &*self.provider);
+            error = match renewal.judge(&self.connection, &self.session).await {
+                Ok(Verdict::Lives) => ProviderError::Forbidden,
+                // The same works in a moment, with another token.
+                Ok(Verdict::Replaced) => return ApiError::unavailable(1),
+                Ok(Verdict::Dead) => ProviderError::Unauthorized,
+                Err(error) => return not_renewed(state, error),
+            };
+        }
         // A missing right and a dead credential may look alike; whose it is tells them apart.
         if error == ProviderError::Forbidden
+            && !self.connection.token.renewable
             && self.provider.account(&self.session).await == Err(ProviderError::Unauthorized)
         {
             error = ProviderError::Unauthorized;
@@ -97,18 +125,33 @@ pub(super) fn failure(error: &ProviderError, now: DateTime<Utc>) -> ApiError {
     refuse(error.code(), text, retry_after)
 }
 
+fn renewal<'a>(state: &'a ApiState, provider: &'a dyn Provider) -> Renewal<'a> {
+    Renewal {
+        store: &state.store,
+        ambient: &state.ambient,
+        provider,
+    }
+}
+
+fn not_renewed(state: &ApiState, error: RenewalError) -> ApiError {
+    match error {
+        RenewalError::Busy => ApiError::unavailable(1),
+        RenewalError::Provider(error) => failure(&error, state.ambient.now()),
+        RenewalError::Store(error) => error.into(),
+    }
+}
+
 async fn note_refused(state: &ApiState, connection: &Connection) -> Result<(), StoreError> {
     let mut tx = state.store.begin().await?;
-    // The user may have connected again meanwhile: then it was the old credential that failed.
-    let current = tx
-        .find_connection(connection.user_id, connection.id)
-        .await?;
-    if current.is_some_and(|current| current.updated_at == connection.updated_at) {
-        let now = tx.now().await?;
-        if tx.mark_needs_reconnect(connection.id, now).await? {
-            // The sweeper hands the deliveries out.
-            tx.publish_needs_reconnect(connection.id, None).await?;
-        }
+    let now = tx.now().await?;
+    // The user may have connected again meanwhile: then it was the old token that failed.
+    let (id, version) = (connection.id, Some(connection.token.version));
+    if tx
+        .mark_needs_reconnect(id, version, ReconnectReason::Refused, now)
+        .await?
+    {
+        // The sweeper hands the deliveries out.
+        tx.publish_needs_reconnect(id, None).await?;
     }
     tx.commit().await
 }

@@ -102,6 +102,11 @@ impl Aad {
         Self::new(&[b"pending_connections", b"token", pending.as_bytes()])
     }
 
+    /// For what gives the next token of a connection.
+    pub fn connection_refresh_token(connection: Uuid) -> Self {
+        Self::new(&[b"connections", b"refresh", connection.as_bytes()])
+    }
+
     /// For a webhook's secret: the one in use, and the one before, which was.
     pub fn webhook_secret(webhook: Uuid) -> Self {
         Self::new(&[b"webhooks", b"secret", webhook.as_bytes()])

@@ -33,6 +33,20 @@ words! {
 }
 
 words! {
+    /// Why a connection has to be made again.
+    pub enum ReconnectReason {
+        /// The provider refused its token.
+        Refused = "refused",
+        /// The provider told that its installation was removed.
+        Removed = "removed",
+        /// The provider refused to renew its token.
+        RenewalRefused = "renewal-refused",
+        /// A renewal of its token was interrupted, and nobody knows which token counts.
+        RenewalLost = "renewal-lost",
+    }
+}
+
+words! {
     /// How a connection came about.
     pub enum AuthMethod {
         /// An OAuth authorization.
@@ -77,10 +91,38 @@ pub struct Connection {
     pub auth_method: AuthMethod,
     /// Whether it can be used.
     pub status: ConnectionStatus,
+    /// Why not, when it has to be made again.
+    pub status_reason: Option<ReconnectReason>,
+    /// What is known of its token.
+    pub token: TokenState,
     /// When it was made, or made again.
     pub created_at: DateTime<Utc>,
     /// Last change.
     pub updated_at: DateTime<Utc>,
+}
+
+/// What is known of a connection's token, which is not part of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenState {
+    /// Raised with each new token.
+    pub version: i64,
+    /// When it ends by itself; `None` when it does not.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// There is something that gives the next one.
+    pub renewable: bool,
+    /// It came by a renewal and was not seen to work yet.
+    pub unproven: bool,
+}
+
+/// A token, and what gives the next one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenPair {
+    /// The token.
+    pub access: Secret,
+    /// Gives the next one, once; `None` for a token that is not renewed.
+    pub refresh: Option<Secret>,
+    /// When the token ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// What calls to a provider are made with.

@@ -22,7 +22,7 @@ pub use calls::{CallEnd, CallFamily, CallGuard, Calls, Quota, Session, Unguarded
 pub use error::ProviderError;
 pub use notice::{Notice, NoticeError, NoticeKind};
 
-use crate::domain::connection::{AuthMethod, Credential, ProviderAccount, ProviderName};
+use crate::domain::connection::{AuthMethod, Credential, ProviderAccount, ProviderName, TokenPair};
 use crate::domain::gate::Budget;
 use crate::domain::job::ErrorCode;
 use crate::secret::Secret;
@@ -239,6 +239,13 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Verifies a credential by asking whose it is.
     async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError>;
+
+    /// Asks for the next token. [`ProviderError::OutcomeUnknown`] when the refresh token may have been used
+    /// and no answer came; any other transient error says that it was not. `Protocol` counts as the
+    /// former. Providers whose tokens do not end have none.
+    async fn renew(&self, _refresh: &Secret) -> Result<TokenPair, ProviderError> {
+        Err(ProviderError::Unauthorized)
+    }
 
     /// What giving this credential back would do.
     fn revocation(&self, credential: &Credential) -> Revocation;

@@ -1,5 +1,6 @@
 //! The providers of this process, by name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ impl Default for ProviderSettings {
 #[derive(Clone)]
 pub struct Registry {
     vercel: Arc<Vercel>,
+    others: BTreeMap<ProviderName, Arc<dyn Provider>>,
 }
 
 impl Registry {
@@ -39,14 +41,24 @@ impl Registry {
     pub fn new(settings: &ProviderSettings, ambient: Ambient) -> Result<Self, SetupError> {
         Ok(Self {
             vercel: Arc::new(Vercel::new(&settings.vercel, settings.timeout, ambient)?),
+            others: BTreeMap::new(),
         })
+    }
+
+    /// With one more provider, for tests of what no provider here does yet.
+    #[must_use]
+    pub fn with(mut self, provider: Arc<dyn Provider>) -> Self {
+        self.others.insert(provider.descriptor().name, provider);
+        self
     }
 
     /// The provider, when this program can sync with it.
     pub fn get(&self, name: ProviderName) -> Option<Arc<dyn Provider>> {
         match name {
             ProviderName::Vercel => Some(self.vercel.clone()),
-            ProviderName::Netlify | ProviderName::Railway | ProviderName::Fly => None,
+            ProviderName::Netlify | ProviderName::Railway | ProviderName::Fly => {
+                self.others.get(&name).cloned()
+            }
         }
     }
 

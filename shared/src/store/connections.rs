@@ -7,13 +7,17 @@ use uuid::Uuid;
 use super::tx::{changed, on, one_row, open_text, word};
 use super::{StoreError, Tx};
 use crate::crypto::Aad;
-use crate::domain::connection::{Connection, ConnectionStatus, Credential, ProviderName};
+use crate::domain::connection::{
+    Connection, ConnectionStatus, Credential, ProviderName, ReconnectReason, TokenPair, TokenState,
+};
 use crate::secret::Secret;
 
 macro_rules! columns {
     () => {
         "id, user_id, provider, provider_account_id, provider_user_id, provider_team_id,
-         installation_id, account_name, auth_method, status, created_at, updated_at"
+         installation_id, account_name, auth_method, status, status_reason, token_version,
+         token_expires_at, refresh_ciphertext IS NOT NULL AS renewable,
+         previous_ciphertext IS NOT NULL AS unproven, created_at, updated_at"
     };
 }
 
@@ -29,6 +33,11 @@ struct ConnectionRow {
     account_name: String,
     auth_method: String,
     status: String,
+    status_reason: Option<String>,
+    token_version: i64,
+    token_expires_at: Option<DateTime<Utc>>,
+    renewable: bool,
+    unproven: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -41,6 +50,16 @@ impl TryFrom<ConnectionRow> for Connection {
             provider: word(&row.provider, "connections", "provider", row.id)?,
             auth_method: word(&row.auth_method, "connections", "auth_method", row.id)?,
             status: word(&row.status, "connections", "status", row.id)?,
+            status_reason: row
+                .status_reason
+                .map(|reason| word(&reason, "connections", "status_reason", row.id))
+                .transpose()?,
+            token: TokenState {
+                version: row.token_version,
+                expires_at: row.token_expires_at,
+                renewable: row.renewable,
+                unproven: row.unproven,
+            },
             id: row.id,
             user_id: row.user_id,
             provider_account_id: row.provider_account_id,
@@ -63,30 +82,53 @@ struct CredentialRow {
 }
 
 impl Tx {
-    /// Saves a connection. The same user's connection with the same account is made again: its id
-    /// stays, everything else is taken from `connection`, and it is active. Gives what is stored.
+    /// Saves a connection with a token that is not renewed: see [`Tx::upsert_connection_with`].
     pub async fn upsert_connection(
         &mut self,
         connection: &Connection,
         token: &Secret,
     ) -> Result<Connection, StoreError> {
+        let pair = TokenPair {
+            access: token.clone(),
+            refresh: None,
+            expires_at: None,
+        };
+        self.upsert_connection_with(connection, &pair).await
+    }
+
+    /// Saves a connection. The same user's connection with the same account is made again: its id
+    /// stays, everything else is taken from `connection`, and it is active. Gives what is stored.
+    pub async fn upsert_connection_with(
+        &mut self,
+        connection: &Connection,
+        pair: &TokenPair,
+    ) -> Result<Connection, StoreError> {
         // The token is bound to the row's id, so which row it will be must be known before it is
         // sealed. Nothing that another unit of work does in between changes that.
         let mut stored = Connection {
             status: ConnectionStatus::Active,
+            status_reason: None,
+            token: TokenState {
+                version: 0,
+                expires_at: pair.expires_at,
+                renewable: pair.refresh.is_some(),
+                unproven: false,
+            },
             ..connection.clone()
         };
-        if let Some(id) = self.lock_account(connection).await? {
-            stored.id = id;
-            self.update_connection(&stored, token).await?;
-        } else if !self.insert_connection(&stored, token).await? {
-            let id = self.lock_account(connection).await?;
-            stored.id = id.ok_or_else(|| StoreError::RowsAffected {
+        let mut known = self.lock_account(connection).await?;
+        if known.is_none() && !self.insert_connection(&stored, pair).await? {
+            known = self.lock_account(connection).await?;
+            known.ok_or_else(|| StoreError::RowsAffected {
                 table: "connections",
                 id: connection.id.to_string(),
                 rows: 0,
             })?;
-            self.update_connection(&stored, token).await?;
+        }
+        if let Some((id, version)) = known {
+            stored.id = id;
+            stored.token.version = version + 1;
+            self.update_connection(&stored, pair).await?;
         }
         Ok(stored)
     }
@@ -232,8 +274,12 @@ impl Tx {
         }
         let nothing = self.seal_text(&Aad::connection_token(id), &Secret::new(""));
         let rows = changed!(self, |conn| sqlx::query(
-            "UPDATE connections SET status = $2, installation_id = NULL, token_ciphertext = $3,
-                 token_key_id = $4, updated_at = $5 WHERE id = $1"
+            "UPDATE connections SET status = $2, status_reason = NULL, installation_id = NULL,
+                 token_ciphertext = $3, token_key_id = $4, token_version = token_version + 1,
+                 token_expires_at = NULL, refresh_ciphertext = NULL, refresh_key_id = NULL,
+                 previous_ciphertext = NULL, previous_key_id = NULL, previous_expires_at = NULL,
+                 renewal_id = NULL, renewing_until = NULL, updated_at = $5
+             WHERE id = $1"
         )
         .bind(id)
         .bind(ConnectionStatus::Disconnected.as_str())
@@ -251,21 +297,28 @@ impl Tx {
         Ok(Some(links.unsigned_abs()))
     }
 
-    /// Notes that the provider no longer accepts the credential. What waits for a later time with it is
-    /// due now, to end with that for a reason. For the engine; a connection that is gone or was given up
-    /// meanwhile is no error. False when that was known.
+    /// Notes that the connection has to be made again, and why. Of a `version` of its token only: one that
+    /// was replaced meanwhile says nothing of the next. What waits for a later time with it is due now, to
+    /// end for that reason. For the engine; a connection that is gone or was given up is no error. False
+    /// when that was known.
     pub async fn mark_needs_reconnect(
         &mut self,
         id: Uuid,
+        version: Option<i64>,
+        reason: ReconnectReason,
         at: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let rows = changed!(self, |conn| sqlx::query(
-            "UPDATE connections SET status = $2, updated_at = $3 WHERE id = $1 AND status = $4"
+            "UPDATE connections SET status = $2, status_reason = $5, renewal_id = NULL,
+                 renewing_until = NULL, updated_at = $3
+             WHERE id = $1 AND status = $4 AND token_version = COALESCE($6, token_version)"
         )
         .bind(id)
         .bind(ConnectionStatus::NeedsReconnect.as_str())
         .bind(at)
         .bind(ConnectionStatus::Active.as_str())
+        .bind(reason.as_str())
+        .bind(version)
         .execute(conn))?;
         if rows == 1 {
             self.hasten_connection_jobs(id, at).await?;
@@ -273,11 +326,16 @@ impl Tx {
         Ok(rows == 1)
     }
 
-    /// The user's connection with that account, kept from changing until the end of the unit of work.
-    async fn lock_account(&mut self, connection: &Connection) -> Result<Option<Uuid>, StoreError> {
+    /// The user's connection with that account and the version of its token, kept from changing until the
+    /// end of the unit of work.
+    async fn lock_account(
+        &mut self,
+        connection: &Connection,
+    ) -> Result<Option<(Uuid, i64)>, StoreError> {
         let dialect = self.dialect();
         Ok(on!(self, |conn| async {
-            let mut query = QueryBuilder::new("SELECT id FROM connections WHERE user_id = ");
+            let mut query =
+                QueryBuilder::new("SELECT id, token_version FROM connections WHERE user_id = ");
             query.push_bind(connection.user_id);
             query
                 .push(" AND provider = ")
@@ -286,7 +344,7 @@ impl Tx {
                 .push(" AND provider_account_id = ")
                 .push_bind(&connection.provider_account_id);
             query.push(" ").push(dialect.for_update);
-            query.build_query_scalar().fetch_optional(conn).await
+            query.build_query_as().fetch_optional(conn).await
         })?)
     }
 
@@ -294,15 +352,17 @@ impl Tx {
     async fn insert_connection(
         &mut self,
         connection: &Connection,
-        token: &Secret,
+        pair: &TokenPair,
     ) -> Result<bool, StoreError> {
-        let sealed = self.seal_text(&Aad::connection_token(connection.id), token);
+        let sealed = self.seal_text(&Aad::connection_token(connection.id), &pair.access);
+        let (refresh_key_id, refresh) = self.seal_refresh(connection.id, pair);
         let rows = changed!(self, |conn| {
             sqlx::query(
             "INSERT INTO connections (id, user_id, provider, provider_account_id, provider_user_id,
                  provider_team_id, installation_id, account_name, auth_method, token_ciphertext,
-                 token_key_id, status, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 token_key_id, status, created_at, updated_at, refresh_ciphertext, refresh_key_id,
+                 token_expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              ON CONFLICT (user_id, provider, provider_account_id) DO NOTHING"
         )
         .bind(connection.id)
@@ -319,6 +379,9 @@ impl Tx {
         .bind(connection.status.as_str())
         .bind(connection.created_at)
         .bind(connection.updated_at)
+        .bind(refresh)
+        .bind(refresh_key_id)
+        .bind(pair.expires_at)
         .execute(conn)
         })?;
         Ok(rows == 1)
@@ -327,13 +390,18 @@ impl Tx {
     async fn update_connection(
         &mut self,
         connection: &Connection,
-        token: &Secret,
+        pair: &TokenPair,
     ) -> Result<(), StoreError> {
-        let sealed = self.seal_text(&Aad::connection_token(connection.id), token);
+        let sealed = self.seal_text(&Aad::connection_token(connection.id), &pair.access);
+        let (refresh_key_id, refresh) = self.seal_refresh(connection.id, pair);
         let rows = changed!(self, |conn| sqlx::query(
             "UPDATE connections SET provider_user_id = $2, provider_team_id = $3,
                  installation_id = $4, account_name = $5, auth_method = $6, token_ciphertext = $7,
-                 token_key_id = $8, status = $9, created_at = $10, updated_at = $11
+                 token_key_id = $8, status = $9, created_at = $10, updated_at = $11,
+                 status_reason = NULL, token_version = $12, refresh_ciphertext = $13,
+                 refresh_key_id = $14, token_expires_at = $15, previous_ciphertext = NULL,
+                 previous_key_id = NULL, previous_expires_at = NULL, renewal_id = NULL,
+                 renewing_until = NULL
              WHERE id = $1"
         )
         .bind(connection.id)
@@ -347,9 +415,22 @@ impl Tx {
         .bind(connection.status.as_str())
         .bind(connection.created_at)
         .bind(connection.updated_at)
+        .bind(connection.token.version)
+        .bind(refresh)
+        .bind(refresh_key_id)
+        .bind(pair.expires_at)
         .execute(conn))?;
         one_row(rows, "connections", connection.id)?;
         self.resume_reconnected_links(connection.id, connection.updated_at)
             .await
+    }
+
+    /// The refresh token as it is stored, if there is one.
+    fn seal_refresh(&self, id: Uuid, pair: &TokenPair) -> (Option<String>, Option<Vec<u8>>) {
+        let refresh = pair.refresh.as_ref();
+        refresh
+            .map(|refresh| self.seal_text(&Aad::connection_refresh_token(id), refresh))
+            .map(|sealed| (sealed.key_id, sealed.bytes))
+            .unzip()
     }
 }

@@ -28,6 +28,7 @@ pub mod pending_connections;
 pub mod plans;
 pub mod processes;
 pub mod received;
+pub mod renewals;
 pub mod reports;
 pub mod retention;
 pub mod rotations;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::tx::{changed, on};
 use super::{StoreError, Tx};
-use crate::domain::connection::{ConnectionStatus, ProviderName};
+use crate::domain::connection::{ConnectionStatus, ProviderName, ReconnectReason};
 
 impl Tx {
     /// Notes that an event came, with whatever this unit of work does about it. False when it was here
@@ -47,9 +47,9 @@ impl Tx {
         .bind(ConnectionStatus::Active.as_str())
         .fetch_all(conn)
         })?;
-        let mut lost = Vec::new();
+        let (mut lost, reason) = (Vec::new(), ReconnectReason::Removed);
         for id in found {
-            if self.mark_needs_reconnect(id, at).await? {
+            if self.mark_needs_reconnect(id, None, reason, at).await? {
                 lost.push(id);
             }
         }

@@ -30,6 +30,7 @@ enum Binding {
     Version,
     ConnectionToken,
     PendingConnectionToken,
+    ConnectionRefreshToken,
     WebhookSecret,
     GitHubToken,
     GitHubRefreshToken,
@@ -77,6 +78,20 @@ pub const SEALED: &[SealedColumn] = &[
         "token_key_id",
         "id",
         Binding::PendingConnectionToken,
+    ),
+    column(
+        "connections",
+        "refresh_ciphertext",
+        "refresh_key_id",
+        "id",
+        Binding::ConnectionRefreshToken,
+    ),
+    column(
+        "connections",
+        "previous_ciphertext",
+        "previous_key_id",
+        "id",
+        Binding::ConnectionToken,
     ),
     column(
         "webhooks",
@@ -293,6 +308,7 @@ impl Tx {
         let aad = match column.binding {
             Binding::ConnectionToken => Aad::connection_token,
             Binding::PendingConnectionToken => Aad::pending_connection_token,
+            Binding::ConnectionRefreshToken => Aad::connection_refresh_token,
             Binding::GitHubToken => Aad::github_token,
             Binding::GitHubRefreshToken => Aad::github_refresh_token,
             _ => Aad::webhook_secret,

@@ -72,6 +72,7 @@ pub const ALL: &[Metric] = metrics! {
     Counter keyway_requests_limited_total [by] "Requests that were refused because their caller (`credential`) or address (`address`) made too many, or their caller had too many waits or streams open (`waits`, `streams`)";
     Counter keyway_request_limits_alone_total [] "Requests that one process counted by itself because Redis was away";
     Gauge keyway_connections [] "Connections to the API";
+    Counter keyway_token_renewals_total [outcome] "Tokens of connections that were to be renewed: `renewed`, `put-off` (the provider could not be asked), `refused`, or `lost` (nobody knows whether the provider did). After the last two the connection has to be made again";
     Counter keyway_connections_cut_total [by] "Connections that were ended because a header did not end (`header`), an answer was not taken (`unread`), or one address had too many (`address`)";
     Counter keyway_job_waits_total [provider, reason] "Jobs put aside because a provider limits calls or does not answer; they do not count as attempts";
     Counter keyway_gate_waits_total [provider, reason] "Calls held back for a moment, while their job kept its worker";
@@ -142,6 +143,9 @@ pub(super) fn begin_at_zero() {
     }
     for by in ["header", "unread", "address"] {
         counter!("keyway_connections_cut_total", "by" => by).increment(0);
+    }
+    for outcome in ["renewed", "put-off", "refused", "lost"] {
+        counter!("keyway_token_renewals_total", "outcome" => outcome).increment(0);
     }
     gauge!("keyway_connections").set(0.0);
     for outcome in ["delivered", "answered", "refused", "no_answer"] {

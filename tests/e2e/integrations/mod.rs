@@ -22,6 +22,7 @@ mod pauses;
 mod pending;
 mod plans;
 mod refusals;
+mod renewals;
 mod syncs;
 mod tenant;
 mod test_keys;

@@ -52,6 +52,8 @@ pub(crate) enum Failure {
     Busy,
     /// GitHub cannot be asked who may do this, for so long.
     Unasked(Duration),
+    /// The connection's token was just renewed, or somebody is at it for so long.
+    Renewing(Duration),
     /// A webhook did not take what it was sent.
     Undelivered(Undelivered),
     /// Our own side said stop.

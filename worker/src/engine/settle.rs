@@ -122,6 +122,9 @@ impl Engine {
             Failure::Unasked(wait) => {
                 return queued("GitHub cannot be asked for roles", now + wait);
             }
+            Failure::Renewing(wait) => {
+                return queued("the connection's token is renewed", now + wait);
+            }
             Failure::Stopped(Stop::Cancelled) => {
                 let message = "The job was cancelled.".to_owned();
                 return Entry::End(Box::new(Finished::cancelled(job, message, learnt)));

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use keyway_shared::domain::connection::ProviderName;
+use keyway_shared::domain::connection::{Connection, ProviderName, ReconnectReason};
 use keyway_shared::domain::job::Job;
 use keyway_shared::domain::report::KeyOutcome;
 use keyway_shared::domain::webhook::Attempt;
@@ -43,7 +43,9 @@ pub(crate) struct Learnt {
     pub(crate) deleted: BTreeSet<String>,
     /// Changes that were confirmed.
     pub(crate) done: Vec<KeyOutcome>,
-    /// The provider no longer accepts the credential.
+    /// The connection that the job calls with.
+    pub(crate) connection: Option<Connection>,
+    /// The provider no longer accepts its token.
     pub(crate) credential_dead: bool,
     /// How a webhook took what it was sent.
     pub(crate) attempt: Option<Attempt>,
@@ -85,9 +87,13 @@ impl Learnt {
         if let Some(attempt) = self.attempt {
             tx.record_attempt(job.id, attempt).await?;
         }
-        if self.credential_dead && tx.mark_needs_reconnect(job.connection_id, now).await? {
-            let vault = Some(job.vault_id);
-            told = tx.publish_needs_reconnect(job.connection_id, vault).await?;
+        if self.credential_dead {
+            let version = self.connection.as_ref().map(|had| had.token.version);
+            let (id, reason) = (job.connection_id, ReconnectReason::Refused);
+            if tx.mark_needs_reconnect(id, version, reason, now).await? {
+                let vault = Some(job.vault_id);
+                told = tx.publish_needs_reconnect(id, vault).await?;
+            }
         }
         let Some(Place {
             project_key, slot, ..

@@ -11,6 +11,7 @@ mod outcomes;
 mod pull;
 mod push;
 mod refusal;
+mod renewals;
 mod repair;
 mod scene;
 mod views;

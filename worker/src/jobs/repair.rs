@@ -32,6 +32,16 @@ impl Run<'_> {
             }
             let closed = match self.authority_of(&record).await? {
                 Some((connection, credential, value)) => {
+                    let usable = self.usable(provider, connection, credential).await;
+                    let (connection, credential) = match usable {
+                        Ok(usable) => usable,
+                        Err(Failure::Provider(ProviderError::Unauthorized)) => {
+                            provider.close_split(session, &record.split, None).await?;
+                            self.note_closed(&record).await?;
+                            continue;
+                        }
+                        Err(failure) => return Err(failure),
+                    };
                     let owner = self.session(provider, &connection, credential);
                     let closed = provider
                         .close_split(&owner, &record.split, value.as_ref())
@@ -50,25 +60,30 @@ impl Run<'_> {
                 None => provider.close_split(session, &record.split, None).await,
             };
             closed?;
-            tracing::info!(split = %record.split.id, "closed a split that was left open");
-            let mut tx = self.engine.store().begin().await?;
-            let now = tx.now().await?;
-            tx.close_split(record.split.id, now).await?;
-            // The row was written by us without an answer we kept.
-            let news = DestinationNews {
-                forgotten: vec![record.split.key.clone()],
-                ..DestinationNews::default()
-            };
-            tx.note_destination(
-                record.environment_id,
-                &record.project_key,
-                &record.split.destination.slot(),
-                &news,
-                now,
-            )
-            .await?;
-            tx.commit().await?;
+            self.note_closed(&record).await?;
         }
+        Ok(())
+    }
+
+    async fn note_closed(&self, record: &SplitRecord) -> Result<(), Failure> {
+        tracing::info!(split = %record.split.id, "closed a split that was left open");
+        let mut tx = self.engine.store().begin().await?;
+        let now = tx.now().await?;
+        tx.close_split(record.split.id, now).await?;
+        // The row was written by us without an answer we kept.
+        let news = DestinationNews {
+            forgotten: vec![record.split.key.clone()],
+            ..DestinationNews::default()
+        };
+        tx.note_destination(
+            record.environment_id,
+            &record.project_key,
+            &record.split.destination.slot(),
+            &news,
+            now,
+        )
+        .await?;
+        tx.commit().await?;
         Ok(())
     }
 }

@@ -87,34 +87,17 @@ impl Run<'_> {
             None => None,
         };
         tx.commit().await?;
+        let (connection, credential) = self.usable(&*provider, connection, credential).await?;
+        self.learn(|learnt| learnt.connection = Some(connection.clone()));
         let session = self.session(&*provider, &connection, credential);
         let looked = self.look(&provider, &session, &standing, memory, values);
         match looked.await {
-            Ok(scene) => Ok(scene),
+            Ok(scene) => {
+                self.proved(&*provider, &connection).await;
+                Ok(scene)
+            }
             Err(failure) => Err(self.judge(&*provider, &session, failure).await),
         }
-    }
-
-    /// A 403 may mean a missing right or a dead credential; who the credential belongs to tells.
-    pub(super) async fn judge(
-        &self,
-        provider: &dyn Provider,
-        session: &Session,
-        failure: Failure,
-    ) -> Failure {
-        let dead = match &failure {
-            Failure::Provider(ProviderError::Unauthorized) => true,
-            Failure::Provider(ProviderError::Forbidden) => matches!(
-                provider.account(session).await,
-                Err(ProviderError::Unauthorized)
-            ),
-            _ => false,
-        };
-        if dead {
-            self.learn(|learnt| learnt.credential_dead = true);
-            return Failure::Provider(ProviderError::Unauthorized);
-        }
-        failure
     }
 
     /// The destination, when it is known without a call and, where the job writes, the project is

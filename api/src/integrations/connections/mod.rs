@@ -8,7 +8,8 @@ pub(super) mod projects;
 
 use chrono::{DateTime, Utc};
 use keyway_shared::domain::connection::{
-    AuthMethod, Connection, ConnectionStatus, ProviderAccount, ProviderName,
+    AuthMethod, Connection, ConnectionStatus, ProviderAccount, ProviderName, ReconnectReason,
+    TokenState,
 };
 use keyway_shared::providers::Project;
 use serde::Serialize;
@@ -38,6 +39,11 @@ pub(crate) struct ConnectionBody {
     /// Whether the provider still accepts the credential.
     #[schema(pattern = "^(active|needs-reconnect)$")]
     status: &'static str,
+    /// Why it has to be made again: the provider refused the token, or told that the installation was
+    /// removed; it refused to renew the token; or a renewal was interrupted, and nobody knows which token
+    /// counts. Null while it works.
+    #[schema(pattern = "^(refused|removed|renewal-refused|renewal-lost)$")]
+    status_reason: Option<&'static str>,
     /// When it was made, or made again.
     created_at: Timestamp,
     /// Last change.
@@ -54,6 +60,7 @@ impl From<Connection> for ConnectionBody {
             provider_team_id: connection.provider_team_id,
             account_name: connection.account_name,
             status: connection.status.as_str(),
+            status_reason: connection.status_reason.map(ReconnectReason::as_str),
             created_at: connection.created_at.into(),
             updated_at: connection.updated_at.into(),
         }
@@ -63,6 +70,8 @@ impl From<Connection> for ConnectionBody {
 impl ConnectionBody {
     fn mark_dead(&mut self) {
         self.status = ConnectionStatus::NeedsReconnect.as_str();
+        self.status_reason
+            .get_or_insert(ReconnectReason::Refused.as_str());
     }
 }
 
@@ -119,6 +128,8 @@ pub(super) fn new_connection(
         account_name: account.display_name().to_owned(),
         auth_method,
         status: ConnectionStatus::Active,
+        status_reason: None,
+        token: TokenState::default(),
         created_at: now,
         updated_at: now,
     }

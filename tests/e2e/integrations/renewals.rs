@@ -1,0 +1,105 @@
+//! Tokens that end, as requests meet them.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use keyway_shared::domain::connection::{Connection, ProviderName};
+use keyway_tests::database::Profile;
+use keyway_tests::on_both_profiles;
+use keyway_tests::renewing::{Fate, Renewing};
+use serde_json::{Value, json};
+
+use super::world::World;
+
+const CONNECTIONS: &str = "/v1/integrations/connections";
+
+/// A connection whose token ends in an hour, and what asks the provider with it.
+async fn start(profile: Profile) -> (World, Arc<Renewing>, String) {
+    let mut world = World::start_with(profile, |builder| builder.renewing = true).await;
+    let provider = world.app.renewing.clone().expect("a provider");
+    let mut tx = world.app.store.begin().await.expect("begins");
+    let known = tx.find_connection(world.account.user.id, world.connection);
+    let connection = Connection {
+        id: world.app.unknown_id(),
+        provider: ProviderName::Railway,
+        ..known.await.expect("an answer").expect("a connection")
+    };
+    let pair = provider.authorize();
+    let saved = tx.upsert_connection_with(&connection, &pair).await;
+    world.connection = saved.expect("is saved").id;
+    tx.commit().await.expect("commits");
+    let path = format!("{CONNECTIONS}/{}/projects", world.connection);
+    (world, provider, path)
+}
+
+async fn shown(world: &World) -> Value {
+    let listed = world.me.get(CONNECTIONS).await.data(200);
+    let all = listed["connections"].as_array().expect("a list");
+    let mine = all.iter().find(|one| one["provider"] == "railway");
+    mine.expect("the connection").clone()
+}
+
+async fn a_request_renews_a_token_that_ends(profile: Profile) {
+    let (world, provider, path) = start(profile).await;
+    world.me.get(&path).await.data(200);
+    assert_eq!(provider.renewals(), 0);
+    world.app.advance(TimeDelta::minutes(56));
+    world.me.get(&path).await.data(200);
+    assert_eq!(provider.renewals(), 1);
+    // One that the provider refuses, for the next time.
+    provider.expire_all();
+    let answer = world.me.get(&path).await;
+    answer.problem(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), "1");
+    world.me.get(&path).await.data(200);
+    assert_eq!(provider.renewals(), 2);
+    let connection = shown(&world).await;
+    assert_eq!(
+        (&connection["status"], &connection["statusReason"]),
+        (&json!("active"), &Value::Null)
+    );
+}
+
+async fn many_requests_renew_it_once(profile: Profile) {
+    let (world, provider, path) = start(profile).await;
+    world.app.advance(TimeDelta::hours(1));
+    provider.next([Fate::Slow]);
+    let (first, second) = tokio::join!(world.me.get(&path), async {
+        let mut looks = tokio::time::interval(std::time::Duration::from_millis(2));
+        while provider.renewals() == 0 {
+            looks.tick().await;
+        }
+        let second = world.me.get(&path).await;
+        provider.go_on();
+        second
+    });
+    first.data(200);
+    second.problem(503, "unavailable");
+    let many = (0..8).map(|_| world.me.get(&path));
+    for answer in futures::future::join_all(many).await {
+        answer.data(200);
+    }
+    assert_eq!((provider.renewals(), provider.reuses()), (1, 0));
+}
+
+async fn what_ends_a_connection_is_told(profile: Profile) {
+    let (world, provider, path) = start(profile).await;
+    world.app.advance(TimeDelta::hours(1));
+    provider.next([Fate::Away, Fate::Lost]);
+    world.me.get(&path).await.problem(502, "provider-error");
+    assert_eq!(shown(&world).await["status"], "active");
+    world.me.get(&path).await.problem(409, "reconnect-required");
+    let connection = shown(&world).await;
+    assert_eq!(
+        (&connection["status"], &connection["statusReason"]),
+        (&json!("needs-reconnect"), &json!("renewal-lost"))
+    );
+    world.me.get(&path).await.problem(409, "reconnect-required");
+    assert_eq!((provider.renewals(), provider.reuses()), (1, 0));
+}
+
+on_both_profiles!(
+    a_request_renews_a_token_that_ends,
+    many_requests_renew_it_once,
+    what_ends_a_connection_is_told,
+);
