@@ -229,6 +229,19 @@ async fn another_connection_takes_what_saving_the_link_takes(profile: Profile) {
     assert_eq!(reason, "disconnected");
 }
 
+async fn a_test_key_brings_nothing_of_production_back(profile: Profile) {
+    let (world, link) = start(profile).await;
+    disconnect(&world).await;
+    let tester = super::test_keys::test_key(&world).await;
+    let token = json!({ "token": TOKEN });
+    let connected = tester.post("/v1/integrations/vercel/connect", token).await;
+    connected.problem(403, "forbidden");
+    let sent = tester.get("/v1/integrations/vercel/authorize").await;
+    sent.problem(403, "forbidden");
+    let reason = show(&world.me, &link).await["pausedReason"].clone();
+    assert_eq!(reason, "disconnected");
+}
+
 async fn a_token_is_deleted_by_hand(profile: Profile) {
     let world = World::start(profile).await;
     world.vercel.reset_calls();
@@ -308,6 +321,7 @@ async fn only_who_may_delete_it_revokes_it(profile: Profile) {
 }
 
 on_both_profiles!(
+    a_test_key_brings_nothing_of_production_back,
     a_token_is_deleted_by_hand,
     what_was_synced_stays_unless_its_removal_is_asked_for,
     an_installation_is_removed_with_what_it_wrote,
