@@ -1,6 +1,7 @@
 //! `keyway migrate` beside what is running.
 
-use chrono::{SecondsFormat, TimeDelta, Utc};
+use chrono::{SecondsFormat, TimeDelta};
+use keyway_shared::ambient::Ambient;
 use keyway_tests::database::{Database, Profile};
 use keyway_tests::on_both_profiles;
 
@@ -20,7 +21,7 @@ async fn older_processes_are_stopped_first(profile: Profile) {
     assert!(home.run_with(&["migrate"], &env).success);
     let all = database.number(MIGRATIONS).await;
     let seen = |ago: TimeDelta| {
-        let at = Utc::now() - ago;
+        let at = Ambient::system().now() - ago;
         let at = at.to_rfc3339_opts(SecondsFormat::Micros, true);
         format!("UPDATE processes SET heartbeat_at = '{at}'")
     };

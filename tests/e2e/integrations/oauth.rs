@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures::future::join_all;
 use keyway_shared::domain::account::{Scope, User};
-use keyway_shared::domain::connection::Connection;
+use keyway_shared::domain::connection::{Connection, ReconnectReason};
 use keyway_simulator::vercel::{TEAM, USER};
 use keyway_simulator::{Action, Fault};
 use keyway_tests::app::{AppBuilder, TestApp};
@@ -439,7 +439,7 @@ async fn connecting_again_wakes_a_connection_up(profile: Profile) {
     let mut tx = world.app.store.begin().await.expect("begins");
     let now = tx.now().await.expect("a time");
     let team = id(&of(&before, TEAM)["id"]);
-    assert!(tx.mark_needs_reconnect(team, now).await.expect("marks"));
+    assert!(tx.mark_needs_reconnect(team, None, ReconnectReason::Refused, now).await.expect("marks"));
     tx.commit().await.expect("commits");
 
     // The other account is not the one that was meant, perhaps.
