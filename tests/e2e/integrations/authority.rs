@@ -184,13 +184,21 @@ async fn a_link_pauses_when_its_owner_may_not_go_on(profile: Profile) {
     assert_eq!(shown["pausedReason"], "authority-gone");
     assert_eq!(world.at_provider("A", "preview").as_deref(), Some("1"));
     // Whoever may not do what it does changes nothing about it, and does not start it.
+    let pulls = json!({ "paused": true, "direction": "pull" });
     for answer in [
         writer.client.patch(&link, json!({ "paused": false })).await,
+        writer.client.patch(&link, pulls).await,
         writer.client.post(&format!("{link}/heal"), json!({})).await,
-        writer.client.delete(&link).await,
     ] {
         answer.problem(403, "forbidden");
     }
+    // Nor is told what it found.
+    let told = &writer.client.get(&link).await.data(200)["link"];
+    assert!(told["lastResult"].is_null(), "{told}");
+    assert!(shown["lastResult"].is_object(), "{shown}");
+    // Its owner can still hold it back.
+    let held = json!({ "paused": true, "allowDelete": false });
+    writer.client.patch(&link, held).await.data(200);
     world
         .rule("staging", json!({ "read": "read", "write": "write" }))
         .await;
@@ -199,6 +207,9 @@ async fn a_link_pauses_when_its_owner_may_not_go_on(profile: Profile) {
     let job = scheduled(&world, &worker).await;
     assert_eq!(job["state"], "succeeded", "{job}");
     assert_eq!(world.at_provider("A", "preview").as_deref(), Some("2"));
+    let rules = json!({ "read": "admin", "write": "admin" });
+    world.rule("staging", rules).await;
+    assert_eq!(writer.client.delete(&link).await.status, 204);
 }
 
 async fn secrets_rise_by_the_hand_of_an_admin_only(profile: Profile) {

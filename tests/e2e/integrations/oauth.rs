@@ -439,7 +439,11 @@ async fn connecting_again_wakes_a_connection_up(profile: Profile) {
     let mut tx = world.app.store.begin().await.expect("begins");
     let now = tx.now().await.expect("a time");
     let team = id(&of(&before, TEAM)["id"]);
-    assert!(tx.mark_needs_reconnect(team, None, ReconnectReason::Refused, now).await.expect("marks"));
+    assert!(
+        tx.mark_needs_reconnect(team, None, ReconnectReason::Refused, now)
+            .await
+            .expect("marks")
+    );
     tx.commit().await.expect("commits");
 
     // The other account is not the one that was meant, perhaps.

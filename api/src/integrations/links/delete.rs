@@ -5,7 +5,7 @@ use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::vault::Role;
 
-use super::{LinkPath, may_run};
+use super::{LinkPath, connection_of, may_hold_back, may_run};
 use crate::envelope::NoContent;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
@@ -15,7 +15,7 @@ use crate::state::ApiState;
 /// Delete a link
 ///
 /// What was synced stays on both sides; automatic runs that have not ended are cancelled. Needs
-/// `write:secrets`, the role `write`, and the right to what its runs do.
+/// `write:secrets`, the role `write`, and the right to what its runs do or the connection that it uses.
 #[utoipa::path(
     delete,
     path = "/v1/integrations/vaults/{owner}/{repo}/sync/links/{id}",
@@ -37,8 +37,12 @@ pub(crate) async fn delete_link(
         .find_link(access.vault.id, path.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
-    // Whoever may not do what it does does not end it either.
-    may_run(&mut tx, &caller, &access, &link).await?;
+    // Whoever may not do what it does does not end it either, but for its owner.
+    if connection_of(&mut tx, &link).await?.user_id == caller.user.id {
+        may_hold_back(&mut tx, &caller, &link).await?;
+    } else {
+        may_run(&mut tx, &caller, &access, &link).await?;
+    }
     let now = tx.now().await?;
     tx.cancel_link_jobs(link.id, now).await?;
     if !tx.delete_link(access.vault.id, path.id).await? {

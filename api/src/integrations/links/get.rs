@@ -4,7 +4,7 @@ use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::vault::Role;
 
-use super::{LinkPath, OneLink};
+use super::{LinkBody, LinkPath, OneLink};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, VaultPath};
@@ -35,6 +35,8 @@ pub(crate) async fn get_link(
         .find_link(access.vault.id, path.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
+    let environments = tx.list_environments(access.vault.id).await?;
     tx.commit().await?;
-    Ok(Data(OneLink { link: link.into() }))
+    let link = LinkBody::shown(link, &environments, caller.asker(access.role));
+    Ok(Data(OneLink { link }))
 }

@@ -39,8 +39,12 @@ pub(crate) async fn list_links(
     let mut tx = state.store.begin_read().await?;
     let access = path.open(&mut tx, &caller, Role::Read).await?;
     let links = tx.list_links(access.vault.id).await?;
+    let environments = tx.list_environments(access.vault.id).await?;
     tx.commit().await?;
-    Ok(Data(Links {
-        links: links.into_iter().map(LinkBody::from).collect(),
-    }))
+    let asker = caller.asker(access.role);
+    let links = links
+        .into_iter()
+        .map(|link| LinkBody::shown(link, &environments, asker))
+        .collect();
+    Ok(Data(Links { links }))
 }

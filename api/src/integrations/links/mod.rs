@@ -10,12 +10,13 @@ pub(super) mod list;
 pub(super) mod update;
 
 use auto_sync::AutoSync;
+use keyway_shared::domain::access::{Access, Asker, may_touch};
 use keyway_shared::domain::auto_sync as auto_rule;
 use keyway_shared::domain::connection::Connection;
 use keyway_shared::domain::job::{ErrorCode, JobKind, JobState};
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::upkeep::LastRun;
-use keyway_shared::domain::vault::VaultAccess;
+use keyway_shared::domain::vault::{Environment, EnvironmentKind, VaultAccess};
 use keyway_shared::store::Tx;
 use keyway_shared::sync::options::Direction;
 use serde::{Deserialize, Serialize};
@@ -86,7 +87,8 @@ pub(crate) struct LinkBody {
     failures: i64,
     /// When a run that only looks last found a difference.
     last_drift_at: Option<Timestamp>,
-    /// The keys that it found, until they are synced.
+    /// The keys that it found, until they are synced. What runs found, how the last one ended included,
+    /// is told to those only who may see the vault's environment.
     drifted_keys: Vec<String>,
     /// Last successful sync of this pair.
     last_synced_at: Option<Timestamp>,
@@ -172,6 +174,39 @@ pub(crate) struct OneLink {
 #[derive(Debug, Deserialize)]
 pub(crate) struct LinkPath {
     id: Uuid,
+}
+
+impl LinkBody {
+    /// As a member may see it: what its runs found is for those who may see the environment.
+    fn shown(link: Link, environments: &[Environment], asker: Asker) -> Self {
+        let environment = environments
+            .iter()
+            .find(|known| known.id == link.environment_id);
+        let body = Self::from(link);
+        if environment.is_some_and(|known| asker.may(Access::Read, known).is_ok()) {
+            return body;
+        }
+        Self {
+            last_result: None,
+            last_drift_at: None,
+            drifted_keys: Vec::new(),
+            ..body
+        }
+    }
+}
+
+/// 403 unless a link may be touched with the caller's credential, whatever its runs do: enough for its
+/// owner to hold it back.
+async fn may_hold_back(tx: &mut Tx, caller: &Caller, link: &Link) -> Result<(), ApiError> {
+    let environment = tx
+        .find_environment_by_id(link.vault_id, link.environment_id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("environment"))?;
+    let remote = EnvironmentKind::of_remote(&link.provider_environment);
+    for kind in [environment.kind, remote] {
+        may_touch(caller.key_environment(), kind)?;
+    }
+    Ok(())
 }
 
 /// 403 unless the caller may do what runs of the link do.

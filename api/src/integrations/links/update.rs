@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::another_connection::{has_one, hold, reaches};
 use super::auto_sync::AutoSync;
 use super::create::{conflict, key_of, lost};
-use super::{LinkPath, OneLink, check_rules, connection_of, disconnected, may_run};
+use super::{LinkPath, OneLink, check_rules, connection_of, disconnected, may_hold_back, may_run};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Change, Path, Strict, VaultPath};
@@ -56,6 +56,28 @@ pub(crate) struct LinkChange {
     paused: Option<bool>,
 }
 
+impl LinkChange {
+    /// Whether it only lets the link do less: pauses it, or no longer lets it delete.
+    fn holds_back_only(&self) -> bool {
+        let Self {
+            connection_id: None,
+            direction: None,
+            allow_delete: None | Some(false),
+            delete_scope: None,
+            shared: None,
+            include: Change::Stays,
+            exclude: Change::Stays,
+            prefix: Change::Stays,
+            auto_sync: None,
+            paused: None | Some(true),
+        } = self
+        else {
+            return false;
+        };
+        true
+    }
+}
+
 /// Change a link
 ///
 /// Changes what automatic runs do, when, whether they pause, and with which connection; the destination
@@ -63,7 +85,7 @@ pub(crate) struct LinkChange {
 /// one by whoever might save it with that. Then the provider is asked whether the connection reaches the
 /// destination, and the link goes on unless somebody paused it. Runs that have not ended are cancelled.
 /// Unknown fields are refused. Needs `write:secrets`, the role `write`, and the right to what its runs did
-/// and do; a link that may delete with another connection, and `allowDelete`, also need `delete:secrets`.
+/// and do, which its owner need not have to pause it or to stop it from deleting; a link that may delete with another connection, and `allowDelete`, also need `delete:secrets`.
 #[utoipa::path(
     patch,
     path = "/v1/integrations/vaults/{owner}/{repo}/sync/links/{id}",
@@ -97,7 +119,13 @@ pub(crate) async fn update_link(
         .find_link(access.vault.id, path.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
-    may_run(&mut tx, &caller, &access, &link).await?;
+    // Rules may have risen since it was saved: its owner can still stop it.
+    let holds_back = change.holds_back_only();
+    if holds_back {
+        may_hold_back(&mut tx, &caller, &link).await?;
+    } else {
+        may_run(&mut tx, &caller, &access, &link).await?;
+    }
     let connection = connection_of(&mut tx, &link).await?;
     let is_disconnected = connection.status == ConnectionStatus::Disconnected;
     if connection.user_id != caller.user.id && !(is_disconnected && change.connection_id.is_some())
@@ -133,8 +161,10 @@ pub(crate) async fn update_link(
     }
     let resumes = was_held && !link.upkeep.is_held();
     check_rules(&link)?;
-    may_run(&mut tx, &caller, &access, &link).await?;
-    link.api_key_id = caller.credential.api_key_id();
+    if !holds_back {
+        may_run(&mut tx, &caller, &access, &link).await?;
+        link.api_key_id = caller.credential.api_key_id();
+    }
     let provider = outside::provider(&state, link.provider)?;
     let key = key_of(&*provider, &link.project_id);
     if link.shared && change.shared == Some(false) {
