@@ -207,7 +207,7 @@ async fn a_code_is_worth_a_token_once() {
         .exchange_code("c", "https://x/cb")
         .await
         .unwrap();
-    assert_eq!(grant.token.expose(), "t");
+    assert_eq!(grant.token.access.expose(), "t");
     assert_eq!(grant.installation_id.as_deref(), Some("icfg_1"));
     assert_eq!(grant.team_id, None);
     let spent = world

@@ -190,12 +190,16 @@ impl Provider for Renewing {
         self.inner.allows_name(key)
     }
 
-    fn authorize_url(&self, _: &str, _: &str) -> Option<String> {
-        None
+    fn authorize_url(&self, state: &str, _: &str) -> Option<String> {
+        Some(format!("https://renewing.example.com/?state={state}"))
     }
 
     async fn exchange_code(&self, _: &str, _: &str) -> Result<Grant, ProviderError> {
-        Err(ProviderError::NotFound)
+        Ok(Grant {
+            token: self.authorize(),
+            team_id: None,
+            installation_id: None,
+        })
     }
 
     fn read_notice<'a>(

@@ -125,6 +125,17 @@ pub struct TokenPair {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+impl TokenPair {
+    /// A token that does not end by itself, and is not renewed.
+    pub const fn lasting(access: Secret) -> Self {
+        Self {
+            access,
+            refresh: None,
+            expires_at: None,
+        }
+    }
+}
+
 /// What calls to a provider are made with.
 #[derive(Debug, Clone)]
 pub struct Credential {

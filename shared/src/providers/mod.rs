@@ -90,8 +90,8 @@ pub struct Project {
 /// What an OAuth code was exchanged for.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// The token.
-    pub token: Secret,
+    /// The token, and what renews it where that is the provider's way.
+    pub token: TokenPair,
     /// The team it is for.
     pub team_id: Option<String>,
     /// The installation it belongs to.

@@ -88,11 +88,7 @@ impl Tx {
         connection: &Connection,
         token: &Secret,
     ) -> Result<Connection, StoreError> {
-        let pair = TokenPair {
-            access: token.clone(),
-            refresh: None,
-            expires_at: None,
-        };
+        let pair = TokenPair::lasting(token.clone());
         self.upsert_connection_with(connection, &pair).await
     }
 

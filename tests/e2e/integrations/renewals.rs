@@ -9,7 +9,7 @@ use keyway_tests::on_both_profiles;
 use keyway_tests::renewing::{Fate, Renewing};
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{World, id};
 
 const CONNECTIONS: &str = "/v1/integrations/connections";
 
@@ -60,6 +60,25 @@ async fn a_request_renews_a_token_that_ends(profile: Profile) {
     );
 }
 
+async fn what_was_connected_by_oauth_is_renewed(profile: Profile) {
+    let (world, provider, _) = start(profile).await;
+    let began = world.me.get("/v1/integrations/railway/authorize").await;
+    assert_eq!(began.status, 302, "{}", began.text);
+    let (_, state) = began
+        .header("location")
+        .split_once("?state=")
+        .expect("a state");
+    let cookie = began.header("set-cookie").split(';').next().expect("one");
+    let browser = world.app.anonymous().with("cookie", cookie);
+    let callback = format!("/v1/integrations/railway/callback?code=c&state={state}");
+    let back = browser.get(&callback).await;
+    assert_eq!(back.status, 200, "{}", back.text);
+    let path = format!("{CONNECTIONS}/{}/projects", id(&shown(&world).await["id"]));
+    world.app.advance(TimeDelta::minutes(56));
+    world.me.get(&path).await.data(200);
+    assert_eq!((provider.renewals(), provider.reuses()), (1, 0));
+}
+
 async fn many_requests_renew_it_once(profile: Profile) {
     let (world, provider, path) = start(profile).await;
     world.app.advance(TimeDelta::hours(1));
@@ -100,6 +119,7 @@ async fn what_ends_a_connection_is_told(profile: Profile) {
 
 on_both_profiles!(
     a_request_renews_a_token_that_ends,
+    what_was_connected_by_oauth_is_renewed,
     many_requests_renew_it_once,
     what_ends_a_connection_is_told,
 );

@@ -56,7 +56,7 @@ pub(super) async fn connect(
         exchanged.installation_id,
         now,
     );
-    let connection = tx.upsert_connection(&new, &exchanged.token).await?;
+    let connection = tx.upsert_connection_with(&new, &exchanged.token).await?;
     let mut metadata = serde_json::json!({ "provider": who.provider, "method": AuthMethod::OAuth });
     if let Some(source) = who.source {
         metadata["source"] = source.as_str().into();

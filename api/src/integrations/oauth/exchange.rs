@@ -1,10 +1,9 @@
 //! What a code is worth: a credential, and whose account it is for.
 
 use axum::http::StatusCode;
-use keyway_shared::domain::connection::{Credential, ProviderAccount, ProviderName};
+use keyway_shared::domain::connection::{Credential, ProviderAccount, ProviderName, TokenPair};
 use keyway_shared::domain::names::is_provider_ref;
 use keyway_shared::providers::{Provider, ProviderError, Session};
-use keyway_shared::secret::Secret;
 
 use super::callback::CallbackFields;
 use super::{Refusal, callback_url};
@@ -12,7 +11,7 @@ use crate::state::ApiState;
 
 /// What a code was exchanged for.
 pub(super) struct Exchanged {
-    pub(super) token: Secret,
+    pub(super) token: TokenPair,
     pub(super) account: ProviderAccount,
     pub(super) installation_id: Option<String>,
 }
@@ -62,7 +61,7 @@ pub(super) async fn exchange(
         ));
     }
     let session = Session::unguarded(Credential {
-        token: grant.token.clone(),
+        token: grant.token.access.clone(),
         team_id: grant.team_id.clone(),
         installation_id: grant.installation_id.clone(),
     });

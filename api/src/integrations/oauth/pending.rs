@@ -17,7 +17,7 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use keyway_shared::crypto::tokens::{hash_token, random_token};
 use keyway_shared::domain::account::User;
-use keyway_shared::domain::connection::{InstallSource, ProviderName};
+use keyway_shared::domain::connection::{InstallSource, ProviderName, TokenPair};
 use keyway_shared::providers::Provider;
 use keyway_shared::store::PendingConnection;
 use serde::Deserialize;
@@ -58,8 +58,9 @@ pub(super) async fn begin(
         next: provider_page(provider, fields.next.as_deref()),
         expires_at: tx.now().await? + TimeDelta::seconds(PENDING.lasts),
     };
-    tx.insert_pending_connection(&pending, &exchanged.token)
-        .await?;
+    // Without what would renew it: whose tokens are renewed, with them nothing begins that comes here.
+    let token = &exchanged.token.access;
+    tx.insert_pending_connection(&pending, token).await?;
     tx.commit().await?;
     let mut response = send_to(&path(&pending)).ok_or(ApiError::Internal)?;
     PENDING.set(&state.options, &mut response, browser.expose());
@@ -204,7 +205,7 @@ async fn approve(
     let taken = tx.take_pending_connection(pending.id, now).await?;
     let (taken, token) = taken.ok_or_else(spent)?;
     let exchanged = Exchanged {
-        token,
+        token: TokenPair::lasting(token),
         account: taken.account,
         installation_id: taken.installation_id,
     };

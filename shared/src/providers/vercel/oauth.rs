@@ -7,6 +7,7 @@ use super::VercelSettings;
 use super::client::Client;
 use super::errors::refusal;
 use super::wire::{AccessToken, OAuthError};
+use crate::domain::connection::TokenPair;
 use crate::providers::message::Answer;
 use crate::providers::{Grant, ProviderError};
 use crate::secret::Secret;
@@ -47,6 +48,7 @@ pub(super) async fn exchange(
         token: token
             .token
             .filter(|token| !token.is_empty())
+            .map(TokenPair::lasting)
             .ok_or(ProviderError::Protocol)?,
         team_id: token.team_id,
         installation_id: token.installation_id,
