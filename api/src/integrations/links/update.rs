@@ -4,7 +4,9 @@ use axum::extract::State;
 use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::connection::ConnectionStatus;
-use keyway_shared::domain::vault::Role;
+use keyway_shared::domain::link::Link;
+use keyway_shared::domain::vault::{Role, VaultAccess};
+use keyway_shared::store::Tx;
 use keyway_shared::sync::options::{DeleteScope, Direction};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -78,6 +80,34 @@ impl LinkChange {
     }
 }
 
+/// 403 unless the caller may change the link as it is, 409 for one that has to be given a connection first.
+async fn may_begin(
+    tx: &mut Tx,
+    caller: &Caller,
+    access: &VaultAccess,
+    link: &Link,
+    change: &LinkChange,
+) -> Result<(), ApiError> {
+    // Rules may have risen since it was saved: its owner can still stop it.
+    if change.holds_back_only() {
+        may_hold_back(tx, caller, link).await?;
+    } else {
+        may_run(tx, caller, access, link).await?;
+    }
+    let connection = connection_of(tx, link).await?;
+    let is_disconnected = connection.status == ConnectionStatus::Disconnected;
+    if connection.user_id != caller.user.id && !(is_disconnected && change.connection_id.is_some())
+    {
+        return Err(ApiError::forbidden(
+            "Only the owner of the link's connection may change the link",
+        ));
+    }
+    if is_disconnected && change.connection_id.is_none() && change.paused == Some(false) {
+        return Err(disconnected());
+    }
+    Ok(())
+}
+
 /// Change a link
 ///
 /// Changes what automatic runs do, when, whether they pause, and with which connection; the destination
@@ -119,24 +149,8 @@ pub(crate) async fn update_link(
         .find_link(access.vault.id, path.id)
         .await?
         .ok_or_else(|| ApiError::not_found("link"))?;
-    // Rules may have risen since it was saved: its owner can still stop it.
+    may_begin(&mut tx, &caller, &access, &link, &change).await?;
     let holds_back = change.holds_back_only();
-    if holds_back {
-        may_hold_back(&mut tx, &caller, &link).await?;
-    } else {
-        may_run(&mut tx, &caller, &access, &link).await?;
-    }
-    let connection = connection_of(&mut tx, &link).await?;
-    let is_disconnected = connection.status == ConnectionStatus::Disconnected;
-    if connection.user_id != caller.user.id && !(is_disconnected && change.connection_id.is_some())
-    {
-        return Err(ApiError::forbidden(
-            "Only the owner of the link's connection may change the link",
-        ));
-    }
-    if is_disconnected && change.connection_id.is_none() && change.paused == Some(false) {
-        return Err(disconnected());
-    }
     let now = tx.now().await?;
     if let Some(auto_sync) = &change.auto_sync {
         link.auto_sync = auto_sync.check(now)?;
