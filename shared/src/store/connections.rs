@@ -192,6 +192,36 @@ impl Tx {
         row.map(Connection::try_from).transpose()
     }
 
+    /// Keeps a connection as it is until the end of the unit of work, whosever it is and also when it was
+    /// given up.
+    pub async fn lock_connection(&mut self, id: Uuid) -> Result<(), StoreError> {
+        let dialect = self.dialect();
+        on!(self, |conn| async {
+            let mut query = QueryBuilder::new("SELECT id FROM connections WHERE id = ");
+            query.push_bind(id).push(" ").push(dialect.for_update);
+            query
+                .build_query_scalar::<Uuid>()
+                .fetch_optional(conn)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Whether anybody's connection but this one, and not given up, has the same installation.
+    pub async fn is_installation_shared(
+        &mut self,
+        connection: &Connection,
+    ) -> Result<bool, StoreError> {
+        Ok(on!(self, |conn| sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM connections WHERE installation_id = $1 AND provider = $2
+                 AND id <> $3 AND status <> 'disconnected')"
+        )
+        .bind(&connection.installation_id)
+        .bind(connection.provider.as_str())
+        .bind(connection.id)
+        .fetch_one(conn))?)
+    }
+
     /// Keeps one of a user's connections from being given up until the end of the unit of work, for a
     /// link that is to have it. False when it was given up.
     pub async fn hold_connection(&mut self, user_id: Uuid, id: Uuid) -> Result<bool, StoreError> {

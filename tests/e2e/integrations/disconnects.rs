@@ -1,7 +1,10 @@
 //! What stays when a connection is deleted, and how it goes on.
 
 use chrono::TimeDelta;
+use keyway_shared::domain::account::Scope;
+use keyway_shared::domain::connection::Connection;
 use keyway_shared::domain::job::JobClass;
+use keyway_shared::secret::Secret;
 use keyway_simulator::vercel::{TEAM, TOKEN};
 use keyway_simulator::{Action, Fault};
 use keyway_tests::client::Client;
@@ -55,9 +58,16 @@ async fn deleted(client: &Client, connection: Uuid, query: &str) -> String {
     let answer = client.delete(&path).await;
     assert_eq!(answer.status, 204, "{}", answer.text);
     let told = answer.header("keyway-revocation").to_owned();
-    let activity = client.get("/v1/activity?limit=1").await.data(200);
-    assert_eq!(activity[0]["metadata"]["revocation"], told);
+    assert!(revocations(client).await.contains(&told));
     told
+}
+
+/// What the two newest entries, which are of the same moment, say of it.
+async fn revocations(client: &Client) -> Vec<String> {
+    let log = client.get("/v1/activity?limit=2").await.data(200);
+    let entries = log.as_array().expect("a list");
+    let told = entries.iter().map(|entry| &entry["metadata"]["revocation"]);
+    told.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Somebody else with a connection of their own that reaches the same project.
@@ -275,9 +285,38 @@ async fn an_installation_is_removed_with_what_it_wrote(profile: Profile) {
     worker.run(job).await;
     let value = || world.vercel.value("prj_myapp", "A", "production", None);
     assert_eq!(value().as_deref(), Some("1"));
+
+    // No link and no job says that production uses it; what was written there goes all the same.
+    let path = format!("{CONNECTIONS}/{}?revoke=true", world.connection);
+    let tester = super::test_keys::test_key(&world).await;
+    tester.delete(&path).await.problem(403, "forbidden");
+    let scopes = [Scope::ReadSecrets, Scope::WriteSecrets];
+    let key = world.app.key(&world.account.user, &scopes, None).await;
+    let writer = world.app.client(&key.token);
+    writer.delete(&path).await.problem(403, "forbidden");
+    // Nor with what somebody else wrote through the same installation.
+    let eve = world.app.account("eve").await;
+    let mut tx = world.app.store.begin().await.expect("begins");
+    let mine = tx.find_connection(world.account.user.id, world.connection);
+    let theirs = Connection {
+        id: world.app.unknown_id(),
+        user_id: eve.user.id,
+        ..mine.await.expect("an answer").expect("a connection")
+    };
+    let token = Secret::new("simulated-token-of-eve");
+    let saved = tx.upsert_connection(&theirs, &token).await;
+    let theirs = saved.expect("is saved").id;
+    tx.commit().await.expect("commits");
+    world.me.delete(&path).await.problem(409, "conflict");
+    assert_eq!(value().as_deref(), Some("1"));
+    let eve = world.app.client(&eve.token);
+    assert_eq!(deleted(&eve, theirs, "").await, "kept");
+
     let told = deleted(&world.me, world.connection, "?revoke=true").await;
     assert_eq!(told, "revoked");
     assert_eq!(value(), None);
+    let log = revocations(&world.me).await;
+    assert!(log.contains(&"asked".to_owned()), "{log:?}");
 }
 
 async fn one_that_is_gone_already_is_revoked(profile: Profile) {

@@ -94,6 +94,10 @@ async fn may_begin(
     } else {
         may_run(tx, caller, access, link).await?;
     }
+    if change.connection_id.is_some() {
+        // Its owner may be about to connect again.
+        tx.lock_connection(link.connection_id).await?;
+    }
     let connection = connection_of(tx, link).await?;
     let is_disconnected = connection.status == ConnectionStatus::Disconnected;
     if connection.user_id != caller.user.id && !(is_disconnected && change.connection_id.is_some())

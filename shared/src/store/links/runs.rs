@@ -233,8 +233,8 @@ impl Tx {
         Ok(())
     }
 
-    /// The links of a connection that is given up pause for it; who paused one by hand has to say
-    /// that it goes on.
+    /// The links of a connection that is given up pause for it. One that has paused for something else
+    /// goes on when somebody says so, whatever becomes of the connection.
     pub(in crate::store) async fn pause_disconnected_links(
         &mut self,
         connection_id: Uuid,
@@ -242,12 +242,12 @@ impl Tx {
     ) -> Result<(), StoreError> {
         changed!(self, |conn| sqlx::query(
             "UPDATE links SET paused_at = $3, paused_reason = $2, next_run_at = NULL
-             WHERE connection_id = $1 AND (paused_reason IS NULL OR paused_reason <> $4)"
+             WHERE connection_id = $1 AND (paused_reason IS NULL OR paused_reason = $4)"
         )
         .bind(connection_id)
         .bind(PauseReason::Disconnected.as_str())
         .bind(at)
-        .bind(PauseReason::Requested.as_str())
+        .bind(PauseReason::ReconnectRequired.as_str())
         .execute(conn))?;
         Ok(())
     }
