@@ -19,6 +19,7 @@ mod clock;
 pub mod fault;
 pub mod github;
 mod log;
+pub mod netlify;
 mod server;
 pub mod vercel;
 

@@ -125,4 +125,5 @@ def main():
     print(f'{{"version":{version},"operations":[\n{lines}\n]}}')
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,5 +3,6 @@
 
 #![cfg(test)]
 
+mod netlify;
 mod requests;
 mod vendor_client;

@@ -1,5 +1,7 @@
-//! A vendor's published description of its API, and whether a request keeps to it.
+//! A vendor's published description of its API, and whether a request, or a simulator's answer, keeps
+//! to it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -31,6 +33,9 @@ struct Operation {
     path: String,
     parameters: Vec<Parameter>,
     body: Option<Body>,
+    /// By status, or `default`; none for an answer without a body.
+    #[serde(default)]
+    answers: BTreeMap<String, Option<Schema>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,7 +57,7 @@ enum Place {
 #[derive(Debug, Deserialize)]
 struct Body {
     required: bool,
-    content: std::collections::BTreeMap<String, Schema>,
+    content: BTreeMap<String, Schema>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -97,6 +102,9 @@ impl fmt::Display for Violation {
     }
 }
 
+/// Parameters of one kind, by name.
+type Given = Vec<(String, String)>;
+
 impl Description {
     /// Vercel's, of the calls that our client makes.
     ///
@@ -108,6 +116,18 @@ impl Description {
                 .expect("tests/description/vercel.json is a description")
         });
         &VERCEL
+    }
+
+    /// Netlify's, of the calls that its simulator answers.
+    ///
+    /// # Panics
+    /// When what is committed is not a description.
+    pub fn netlify() -> &'static Self {
+        static NETLIFY: LazyLock<Description> = LazyLock::new(|| {
+            Description::parse(include_str!("../description/netlify.json"))
+                .expect("tests/description/netlify.json is a description")
+        });
+        &NETLIFY
     }
 
     /// Reads what `slim.py` wrote.
@@ -122,37 +142,63 @@ impl Description {
 
     /// What is wrong with a request; nothing, as a rule.
     pub fn check(&self, request: &RequestRecord) -> Vec<Violation> {
-        let segments: Vec<&str> = request.path.split('/').collect();
-        let found = self
-            .operations
-            .iter()
-            .filter(|operation| operation.method == request.method)
-            .find_map(|operation| Some((operation, operation.match_path(&segments)?)));
-        let Some((operation, path)) = found else {
-            return vec![Violation {
-                operation: format!("{} {}", request.method, request.path),
-                place: "path".to_owned(),
-                schema_path: String::new(),
-                problem: "this call is not described".to_owned(),
-            }];
+        let (operation, path) = match self.find(&request.method, &request.path) {
+            Ok(found) => found,
+            Err(violation) => return vec![violation],
         };
         let mut check = Check {
             operation,
             violations: Vec::new(),
         };
         check.parameters(Place::Path, &path);
-        let query: Vec<(String, String)> = form_urlencoded::parse(request.query.as_bytes())
+        let query: Given = form_urlencoded::parse(request.query.as_bytes())
             .into_owned()
             .collect();
         check.parameters(Place::Query, &query);
         check.body(request);
         check.violations
     }
+
+    /// What is wrong with the answer to a call; nothing, as a rule. `body` is none where there are no
+    /// bytes.
+    pub fn check_answer(
+        &self,
+        method: &str,
+        path: &str,
+        status: u16,
+        body: Option<&Value>,
+    ) -> Vec<Violation> {
+        let operation = match self.find(method, path) {
+            Ok((operation, _)) => operation,
+            Err(violation) => return vec![violation],
+        };
+        let mut check = Check {
+            operation,
+            violations: Vec::new(),
+        };
+        check.answer(status, body);
+        check.violations
+    }
+
+    /// The call that a method and a path are of, with the values of the path's parameters.
+    fn find(&self, method: &str, path: &str) -> Result<(&Operation, Given), Violation> {
+        let segments: Vec<&str> = path.split('/').collect();
+        self.operations
+            .iter()
+            .filter(|operation| operation.method == method)
+            .find_map(|operation| Some((operation, operation.match_path(&segments)?)))
+            .ok_or_else(|| Violation {
+                operation: format!("{method} {path}"),
+                place: "path".to_owned(),
+                schema_path: String::new(),
+                problem: "this call is not described".to_owned(),
+            })
+    }
 }
 
 impl Operation {
     /// The values of the path's parameters, when the path is of this call.
-    fn match_path(&self, segments: &[&str]) -> Option<Vec<(String, String)>> {
+    fn match_path(&self, segments: &[&str]) -> Option<Given> {
         let template: Vec<&str> = self.path.split('/').collect();
         if template.len() != segments.len() {
             return None;
@@ -239,11 +285,30 @@ impl Check<'_> {
                 let Some(body) = body else {
                     return self.add(place(), "", format!("it is not {media}"));
                 };
-                let found: Vec<_> = schema.0.iter_errors(body).flat_map(innermost).collect();
-                for (instance, path, problem) in found {
-                    self.add(format!("body at {instance:?}"), &path, problem);
-                }
+                self.content("body", schema, body);
             }
+        }
+    }
+
+    fn answer(&mut self, status: u16, body: Option<&Value>) {
+        let place = format!("answer {status}");
+        let answers = &self.operation.answers;
+        let described = answers.get(&status.to_string());
+        // The described success is of one status; `default` is for refusals.
+        let described = described.or_else(|| answers.get("default").filter(|_| status >= 400));
+        match (described, body) {
+            (None, _) => self.add(place, "", "this status is not described".to_owned()),
+            (Some(None), None) => {}
+            (Some(None), Some(_)) => self.add(place, "", "no body is described".to_owned()),
+            (Some(Some(_)), None) => self.add(place, "/required", "missing".to_owned()),
+            (Some(Some(schema)), Some(body)) => self.content(&place, schema, body),
+        }
+    }
+
+    fn content(&mut self, place: &str, schema: &Schema, body: &Value) {
+        let found: Vec<_> = schema.0.iter_errors(body).flat_map(innermost).collect();
+        for (instance, path, problem) in found {
+            self.add(format!("{place} at {instance:?}"), &path, problem);
         }
     }
 
