@@ -261,6 +261,18 @@ fn the_simulator_says_where_it_is_and_stops() {
 }
 
 #[test]
+fn the_simulated_netlify_says_where_it_is_and_stops() {
+    let home = Home::new();
+    let mut netlify = home.spawn(&["simulate", "netlify", "--port", "0"]);
+    let said: Vec<_> = (0..4).map(|_| netlify.line()).collect();
+    let url = said[0].strip_prefix("Simulated Netlify on ").unwrap();
+    assert!(url.starts_with("http://127.0.0.1:"), "{said:?}");
+    assert_eq!(said[1], "Token: simulated-netlify-token");
+    assert!(said[3].contains(&format!("{url}/api/v1")), "{said:?}");
+    assert_eq!(netlify.terminate(), Some(0));
+}
+
+#[test]
 fn the_demo_succeeds_in_plain_text_and_shows_no_value() {
     let home = Home::new();
     let demo = home.run(&["demo", "--latency-ms", "0"]);

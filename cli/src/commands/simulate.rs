@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use keyway_shared::config::LogArgs;
 use keyway_simulator::github::{CLIENT_ID, CLIENT_SECRET, GitHub, Permission};
+use keyway_simulator::netlify::{self, Netlify};
 use keyway_simulator::vercel::{self, Preset, SLUG, TOKEN, Vercel};
 
 use crate::failure::{Failure, Outcome};
@@ -22,6 +23,7 @@ pub(crate) struct SimulateArgs {
 #[derive(Debug, Subcommand)]
 enum SimulatedProvider {
     Vercel(VercelArgs),
+    Netlify(NetlifyArgs),
     #[command(name = "github")]
     GitHub(GitHubArgs),
 }
@@ -75,6 +77,49 @@ struct VercelArgs {
     log: LogArgs,
 }
 
+/// A stateful stand-in of Netlify's API
+///
+/// It forgets everything when it ends. It prints the token to use with it. POST /_simulator/settings
+/// changes how it behaves where Netlify's documentation is silent; GET shows what can be set.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  keyway simulate netlify --port 9300 &\n  curl -H 'Authorization: Bearer simulated-netlify-token' http://127.0.0.1:9300/api/v1/sites"
+)]
+struct NetlifyArgs {
+    /// Port to listen on; 0 picks a free one and prints it
+    #[arg(long, value_name = "N", default_value = "9300")]
+    port: u16,
+
+    /// What is there at the start
+    #[arg(long, value_enum, default_value_t = NetlifyWorld::LivedIn)]
+    preset: NetlifyWorld,
+
+    /// How long each answer takes, in milliseconds
+    #[arg(long, value_name = "N", default_value = "0")]
+    latency_ms: u64,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// What the simulated Netlify holds at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum NetlifyWorld {
+    /// Three teams and 125 sites; one of them has a variable with values of two contexts
+    Starter,
+    /// The same, and that site and its team have been edited by hand for years
+    LivedIn,
+}
+
+impl From<NetlifyWorld> for netlify::Preset {
+    fn from(world: NetlifyWorld) -> Self {
+        match world {
+            NetlifyWorld::Starter => Self::Starter,
+            NetlifyWorld::LivedIn => Self::LivedIn,
+        }
+    }
+}
+
 /// What a simulated provider holds at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SimulatedWorld {
@@ -96,6 +141,7 @@ impl From<SimulatedWorld> for Preset {
 pub(crate) async fn run(args: &SimulateArgs) -> Outcome {
     match &args.provider {
         SimulatedProvider::Vercel(args) => vercel(args).await,
+        SimulatedProvider::Netlify(args) => netlify(args).await,
         SimulatedProvider::GitHub(args) => github(args).await,
     }
 }
@@ -165,6 +211,31 @@ async fn vercel(args: &VercelArgs) -> Outcome {
             output::line(format!(
                 "To begin where Vercel's marketplace does: {url}/integrations/{SLUG}"
             ))?;
+            Ok(())
+        })
+        .await?;
+    simulator.stop().await;
+    Ok(())
+}
+
+async fn netlify(args: &NetlifyArgs) -> Outcome {
+    args.log.init(None)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let simulator = Netlify::bind(address, args.preset.into())
+        .await
+        .map_err(|error| cannot_listen(address, &error))?;
+    simulator.set_latency(Duration::from_millis(args.latency_ms));
+    let url = simulator.url();
+    Process::new()
+        .run(|| {
+            output::line(format!("Simulated Netlify on {url}"))?;
+            output::line(format!("Token: {}", netlify::TOKEN))?;
+            output::line(format!(
+                "Site my-app: {} of team {}",
+                netlify::SITE,
+                netlify::ACCOUNT
+            ))?;
+            output::line(format!("API: {url}/api/v1, authorization: {url}/authorize"))?;
             Ok(())
         })
         .await?;
