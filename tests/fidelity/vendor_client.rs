@@ -1,28 +1,41 @@
-//! Vercel's own client (`@vercel/sdk`) against our simulator: see tests/vercel-sdk.
+//! Vercel's own client (`@vercel/sdk`) against our simulator: see tests/vercel-sdk; and Netlify's
+//! (`@netlify/api`): see tests/netlify-api.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use keyway_simulator::netlify::{self, Netlify};
 use keyway_simulator::vercel::{Preset, TOKEN};
 use keyway_tests::stand_in::StandIn;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn vercels_own_client_accepts_the_simulator() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vercel-sdk");
     let vercel = StandIn::start(Preset::LivedIn).await.unwrap();
-    let url = vercel.url();
+    drive("vercel-sdk", vercel.url(), TOKEN).await;
+    assert!(vercel.calls() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn netlifys_own_client_accepts_the_simulator() {
+    let netlify = Netlify::start(netlify::Preset::LivedIn).await.unwrap();
+    drive("netlify-api", netlify.url(), netlify::TOKEN).await;
+    assert!(netlify.calls() > 0);
+}
+
+/// Runs the steps of a folder against the simulator at `url`.
+async fn drive(folder: &'static str, url: String, token: &'static str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let run = move || {
         need_node();
-        install(&folder);
+        install(&path, folder);
         run(Command::new("node")
-            .args(["main.mjs", &url, TOKEN])
-            .current_dir(&folder))
+            .args(["main.mjs", &url, token])
+            .current_dir(&path))
     };
     let (passed, output) = tokio::task::spawn_blocking(run).await.unwrap();
     println!("{output}");
     assert!(passed, "the steps above failed");
-    assert!(vercel.calls() > 0);
 }
 
 fn need_node() {
@@ -40,8 +53,8 @@ fn need_node() {
 }
 
 /// Installs what the lock file names, once for each state of it. Runs in other processes wait.
-fn install(folder: &Path) {
-    let lock = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vercel-sdk.lock");
+fn install(folder: &Path, name: &str) {
+    let lock = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.lock"));
     let lock = File::create(lock).unwrap();
     lock.lock().unwrap();
     let wanted = std::fs::read(folder.join("package-lock.json")).unwrap();
