@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{Storage, StorageArgs};
 use crate::failure::{Failure, Outcome};
-use crate::heartbeat;
+use crate::heartbeat::{self, Role};
 use crate::process::Process;
 
 /// How long a request or a job waits for a free connection.
@@ -200,6 +200,8 @@ pub(crate) struct Parts {
     pub(crate) name: String,
     /// Cancelled when the API has answered its last caller: until then completions are listened to.
     answered: CancellationToken,
+    /// Cancelled when the worker has ended: from then on the process does not count as one.
+    worked: CancellationToken,
 }
 
 impl Parts {
@@ -255,6 +257,7 @@ impl Parts {
             metrics,
             name,
             answered,
+            worked: CancellationToken::new(),
         })
     }
 
@@ -304,11 +307,27 @@ impl Parts {
         Ok(bound)
     }
 
-    /// Shows that this process lives, and its keys: for one without a worker, which does so itself.
-    pub(crate) fn start_heartbeat(&self, process: &Process, role: &'static str) {
-        let stop = process.lifecycle.soft.clone();
-        let beating = heartbeat::run(self.store.clone(), self.name.clone(), role, stop);
-        process.lifecycle.tracker.spawn(beating);
+    /// Runs the process, and shows until everything of it has ended that it lives, and its keys.
+    pub(crate) async fn run(
+        &self,
+        process: Process,
+        role: Role,
+        ready: impl FnOnce() -> Outcome,
+    ) -> Outcome {
+        let tracker = process.lifecycle.tracker.clone();
+        let ended = CancellationToken::new();
+        let running = async {
+            let _ended = ended.clone().drop_guard();
+            process.run(ready).await
+        };
+        let showing = heartbeat::show(&self.store, &self.name, role, &self.worked, &ended);
+        let (outcome, ()) = tokio::join!(running, showing);
+        // What did not stop in time may write yet: such a process is left to grow old. One that is forgotten
+        // beats no more: the worker's sweeper has ended with it.
+        if tracker.is_empty() {
+            heartbeat::forget(&self.store, &self.name).await;
+        }
+        outcome
     }
 
     /// Starts the worker.
@@ -337,7 +356,12 @@ impl Parts {
             },
             name: self.name.clone(),
         };
-        process.start("worker", work(context));
+        let worked = self.worked.clone().drop_guard();
+        process.start("worker", async move {
+            let _worked = worked;
+            keyway_worker::run(context).await;
+            Ok::<(), Infallible>(())
+        });
     }
 }
 
@@ -417,9 +441,4 @@ async fn keep_small(metrics: PrometheusHandle, stop: CancellationToken) {
             _ = ticks.tick() => metrics.run_upkeep(),
         }
     }
-}
-
-async fn work(context: WorkerContext) -> Result<(), Infallible> {
-    keyway_worker::run(context).await;
-    Ok(())
 }

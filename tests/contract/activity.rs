@@ -146,6 +146,24 @@ pub(crate) async fn processes_show_themselves(world: &World) {
     assert!(tx.process_alive("w1", second).await.unwrap());
     assert!(!tx.process_alive("a1", second).await.unwrap());
     assert_eq!(tx.prune_processes(second).await.unwrap(), 1);
+    // Its worker has ended, and the rest of it has not.
+    tx.beat("w1", "api", second).await.unwrap();
+    assert_eq!(tx.live_processes("worker", second).await.unwrap(), 0);
+    assert_eq!(tx.live_processes("api", second).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(world.store.running_processes().await.unwrap(), 1);
+    let mut tx = world.tx().await;
     tx.forget_process("w1").await.unwrap();
     assert!(!tx.process_alive("w1", first).await.unwrap());
+}
+
+/// The time is the database's: that of whoever asks may be another.
+pub(crate) async fn running_processes_are_those_seen_lately(world: &World) {
+    let mut tx = world.tx().await;
+    tx.beat("w1", "worker", world.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    world.advance(30);
+    assert_eq!(world.store.running_processes().await.unwrap(), 1);
+    world.advance(1);
+    assert_eq!(world.store.running_processes().await.unwrap(), 0);
 }

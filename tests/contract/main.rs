@@ -217,7 +217,8 @@ behaviours! {
         activity_is_seen_by_author_and_members,
         activity_pages_by_cursor,
         the_database_keeps_entries_as_they_are,
-        processes_show_themselves;
+        processes_show_themselves,
+        running_processes_are_those_seen_lately;
     webhooks:
         webhooks_belong_to_their_vault,
         an_event_is_a_job_for_each_that_wants_it,

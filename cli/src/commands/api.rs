@@ -9,6 +9,7 @@ use keyway_shared::config::{
 use crate::args::StorageArgs;
 use crate::compose::{self, Parts};
 use crate::failure::Outcome;
+use crate::heartbeat::Role;
 use crate::output;
 use crate::process::Process;
 
@@ -63,9 +64,14 @@ pub(crate) async fn run(args: &ApiCommand) -> Outcome {
         args.webhooks,
         metrics.is_none(),
     )?;
-    parts.start_heartbeat(&process, "api");
-    process
-        .run(|| Ok(output::line(format!("Listening on http://{bound}"))?))
+    let role = Role {
+        first: "api",
+        then: "api",
+    };
+    parts
+        .run(process, role, || {
+            Ok(output::line(format!("Listening on http://{bound}"))?)
+        })
         .await?;
     parts.store.close().await;
     Ok(())

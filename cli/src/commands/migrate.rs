@@ -2,7 +2,6 @@
 
 use clap::Args;
 use keyway_shared::ambient::Ambient;
-use keyway_shared::store::ALIVE_WITHIN;
 
 use crate::args::StorageArgs;
 use crate::failure::{Failure, Outcome};
@@ -32,9 +31,7 @@ pub(crate) async fn run(args: &MigrateArgs) -> Outcome {
     let store = compose::connect(&storage.database, &storage.keys, &ambient).await?;
     let pending = store.pending_migrations().await?;
     if !pending.is_empty() && !args.while_running {
-        let running = store
-            .running_processes(ambient.now() - ALIVE_WITHIN)
-            .await?;
+        let running = store.running_processes().await?;
         if running > 0 {
             return Err(Failure::new(format!(
                 "{running} older processes are running, or were a few seconds ago, and may not get on \

@@ -14,6 +14,7 @@ use super::keys::{Wanted, insert_key};
 use crate::args::StorageArgs;
 use crate::compose::{self, Parts};
 use crate::failure::Outcome;
+use crate::heartbeat::Role;
 use crate::output;
 use crate::process::Process;
 
@@ -106,8 +107,15 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
         metrics.is_none(),
     )?;
     parts.start_worker(&mut process, &worker, args.webhooks, providers.timeout);
-    process
-        .run(|| Ok(output::line(format!("Listening on http://{bound}"))?))
+    // While the API answers its last callers it is no worker any more.
+    let role = Role {
+        first: "worker",
+        then: "api",
+    };
+    parts
+        .run(process, role, || {
+            Ok(output::line(format!("Listening on http://{bound}"))?)
+        })
         .await?;
     parts.store.close().await;
     drop(lock);

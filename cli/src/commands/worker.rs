@@ -9,6 +9,7 @@ use keyway_shared::config::{
 use crate::args::StorageArgs;
 use crate::compose::{self, Parts};
 use crate::failure::Outcome;
+use crate::heartbeat::Role;
 use crate::output;
 use crate::process::Process;
 
@@ -57,8 +58,14 @@ pub(crate) async fn run(args: &WorkerCommand) -> Outcome {
         compose::start_metrics(&mut process, &parts, address, false).await?;
     }
     parts.start_worker(&mut process, &worker, args.webhooks, providers.timeout);
-    process
-        .run(|| Ok(output::line(format!("Working as {}", parts.name))?))
+    let role = Role {
+        first: "worker",
+        then: "worker",
+    };
+    parts
+        .run(process, role, || {
+            Ok(output::line(format!("Working as {}", parts.name))?)
+        })
         .await?;
     parts.store.close().await;
     Ok(())

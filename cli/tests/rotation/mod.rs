@@ -1,5 +1,7 @@
 //! The encryption keys are changed while the service runs.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use keyway_tests::database::{Database, Profile, redis_url};
@@ -13,6 +15,7 @@ on_both_profiles!(
     a_killed_rotation_is_gone_on_with,
     a_damaged_row_is_named_and_the_rest_is_sealed,
     another_key_put_first_gives_the_rotation_up,
+    a_process_that_answers_its_last_callers_still_seals,
 );
 
 const OLD_SECRETS: &str = "SELECT COUNT(*) FROM secrets WHERE key_id <> 'k2'";
@@ -359,4 +362,59 @@ async fn another_key_put_first_gives_the_rotation_up(profile: Profile) {
         assert!(rotated.out.contains(sentence), "{}", rotated.out);
     }
     service.stop();
+}
+
+/// What it is writing when it is told to stop is sealed with its key.
+async fn a_process_that_answers_its_last_callers_still_seals(profile: Profile) {
+    const SHOWN: &str = "SELECT COUNT(*) FROM processes WHERE active_key_id = 'k1'";
+    const WORKERS: &str = "SELECT COUNT(*) FROM processes WHERE role = 'worker'";
+    let installation = Installation::new(profile).await;
+    installation.fill(&["k1"]).await;
+    let database = &installation.database;
+    assert_eq!(database.number(SHOWN).await, 0, "an orderly end");
+    let mut service = installation.start_known(&["k1"]).await;
+
+    let body = json!({
+        "repoFullName": "acme/my-app", "environment": "production", "secrets": { "A": "last" },
+    })
+    .to_string();
+    let address = service.caller.address();
+    let mut request = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST /v1/secrets/push HTTP/1.1\r\nHost: keyway\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\
+         Connection: close\r\n\r\n",
+        installation.key,
+        body.len()
+    );
+    request.write_all(head.as_bytes()).unwrap();
+    let mut told = [0; 25];
+    request.read_exact(&mut told).unwrap();
+    assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+
+    // All are told to stop; only the API has something left to do.
+    for process in &service.processes {
+        process.ask_to_stop();
+    }
+    while TcpStream::connect(address).is_ok() || database.number(WORKERS).await > 0 {
+        tick().await;
+    }
+    let refused = installation.run(&["rotate-keys", "--no-wait"], &["k2", "k1"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.err.contains("api") && refused.err.contains("does not have 'k2'"),
+        "{}",
+        refused.err
+    );
+
+    request.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    request.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for process in &mut service.processes {
+        assert_eq!(process.ended(), Some(0));
+    }
+    assert_eq!(database.number(SHOWN).await, 0);
+    let asked = installation.run(&["rotate-keys", "--no-wait"], &["k2", "k1"]);
+    assert!(asked.success, "{}", asked.err);
 }

@@ -114,8 +114,18 @@ impl Running {
 
     /// Sends SIGTERM and gives the exit code.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
+        self.ask_to_stop();
+        self.ended()
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn ask_to_stop(&self) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).unwrap();
+    }
+
+    /// Waits for its end and gives the exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }
@@ -187,6 +197,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Where it calls: host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "a caller of the API, not of a provider"

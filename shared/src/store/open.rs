@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -15,6 +14,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, Executor};
 
+use super::processes::ALIVE_WITHIN;
 use super::tx::{Conn, Context, SqliteCommit, Unit};
 use super::write_ahead_log::WriteAheadLog;
 use super::{StoreError, Tx};
@@ -182,9 +182,11 @@ impl Store {
             .collect())
     }
 
-    /// How many processes have shown themselves since: none where the schema knows of none.
-    pub async fn running_processes(&self, since: DateTime<Utc>) -> Result<i64, StoreError> {
+    /// How many processes have shown themselves lately, by the clock they do it by: none where the schema knows
+    /// of none.
+    pub async fn running_processes(&self) -> Result<i64, StoreError> {
         let mut tx = self.begin_read().await?;
+        let since = tx.now().await? - ALIVE_WITHIN;
         let workers = match tx.live_processes("worker", since).await {
             Err(StoreError::Database(error)) if is_missing_table(&error) => return Ok(0),
             workers => workers?,

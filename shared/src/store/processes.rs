@@ -11,7 +11,8 @@ use crate::domain::key_rotation::KeyHolder;
 pub const ALIVE_WITHIN: TimeDelta = TimeDelta::seconds(30);
 
 impl Tx {
-    /// Shows that a process lives, which keys it has, and which of them it seals with: those of this store.
+    /// Shows that a process lives and what it is, which keys it has, and which of them it seals with: those of
+    /// this store.
     pub async fn beat(
         &mut self,
         id: &str,
@@ -20,18 +21,20 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let keys: Vec<String> = self.context.ring.ids().map(ToOwned::to_owned).collect();
         let active = self.context.ring.active_id().to_owned();
-        changed!(self, |conn| sqlx::query(
+        changed!(self, |conn| {
+            sqlx::query(
             "INSERT INTO processes (id, role, started_at, heartbeat_at, active_key_id, key_ids)
              VALUES ($1, $2, $3, $3, $4, $5)
-             ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at,
-                 active_key_id = excluded.active_key_id, key_ids = excluded.key_ids"
+             ON CONFLICT (id) DO UPDATE SET role = excluded.role,
+                 heartbeat_at = excluded.heartbeat_at, active_key_id = excluded.active_key_id, key_ids = excluded.key_ids"
         )
         .bind(id)
         .bind(role)
         .bind(at)
         .bind(&active)
         .bind(Json(&keys))
-        .execute(conn))?;
+        .execute(conn)
+        })?;
         Ok(())
     }
 
@@ -72,7 +75,7 @@ impl Tx {
         .fetch_one(conn))?)
     }
 
-    /// Forgets a process that ends in order.
+    /// Forgets a process that has ended in order: nothing of it may write any more.
     pub async fn forget_process(&mut self, id: &str) -> Result<(), StoreError> {
         changed!(self, |conn| sqlx::query(
             "DELETE FROM processes WHERE id = $1"

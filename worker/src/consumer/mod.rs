@@ -59,9 +59,9 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         // A process without its worker is of no use: let the supervisor start a new one.
         lifecycle.soft.cancel();
     }
-    // A heartbeat that is under way would bring it back; how the sweeper ended does not matter.
+    // Whoever forgets this process does so after us: a heartbeat that is under way would bring it back. How the
+    // sweeper ended does not matter.
     let _ = sweeping.await;
-    engine.forget_process().await;
 }
 
 /// One delivery. It never fails: what becomes of a job is written to its row.

@@ -124,18 +124,6 @@ impl Engine {
         &self.context.lifecycle
     }
 
-    /// An orderly end: nobody needs to wait for this process's heartbeat to grow old.
-    pub(crate) async fn forget_process(&self) {
-        let forgotten = async {
-            let mut tx = self.store().begin().await?;
-            tx.forget_process(self.name()).await?;
-            tx.commit().await
-        };
-        if let Err(error) = forgotten.await {
-            tracing::debug!(%error, "the heartbeat stays behind");
-        }
-    }
-
     /// Runs the job, if it can be claimed. A job that cannot is somebody else's, or has a later
     /// time; the sweeper comes back to it.
     pub(crate) async fn handle(&self, id: Uuid) {
