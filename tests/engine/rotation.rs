@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::domain::key_rotation::{KeyRotation, RotationState, SealFault};
 use keyway_shared::store::{SEALED, Store};
 use keyway_simulator::vercel::Preset;
 use keyway_tests::database::{Profile, TEST_RING};
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::world::World;
@@ -163,4 +165,45 @@ async fn a_copy_of_an_old_ciphertext_is_found_in_the_next_round(profile: Profile
     assert_eq!(rotation(&world, id).await.state, RotationState::Succeeded);
     let old = "SELECT COUNT(*) FROM secret_versions WHERE key_id <> 'new'";
     assert_eq!(world.database.number(old).await, 0);
+}
+
+/// A first look or a batch that takes longer than the lease: nobody else begins meanwhile, which would undo it.
+/// Only where there can be another worker.
+#[tokio::test]
+async fn a_round_keeps_its_lease_however_long_it_takes() {
+    let lease = Duration::from_millis(30);
+    let world = start(Profile::Production).await;
+    let worker = world.manual_worker_leasing("one", lease).await;
+    let id = ask(&world).await;
+    let mut slow = PgConnection::connect(world.database.url()).await.unwrap();
+    let mut lock = slow.begin().await.unwrap();
+    sqlx::query("LOCK TABLE secrets IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let watching = async {
+        let held = async |until: DateTime<Utc>| {
+            let until = until.to_rfc3339_opts(SecondsFormat::Micros, true);
+            let held = format!("SELECT COUNT(*) FROM key_rotations WHERE lease_until >= '{until}'");
+            while world.database.number(&held).await == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        held(world.ambient.now() + lease).await;
+        for _ in 0..4 {
+            world.advance(lease / 2);
+            held(world.ambient.now() + lease).await;
+        }
+        let mut tx = world.store.begin().await.unwrap();
+        let other = world.ambient.new_id();
+        let claimed = tx.claim_rotation("two", other, lease).await.unwrap();
+        assert_eq!(claimed, None);
+        tx.commit().await.unwrap();
+        lock.rollback().await.unwrap();
+    };
+    let (rotated, ()) = tokio::join!(worker.rotate(), watching);
+    rotated.unwrap();
+    let seen = rotation(&world, id).await;
+    assert_eq!(seen.done, seen.total);
+    assert_eq!(world.database.number(OLD).await, 0);
 }

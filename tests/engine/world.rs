@@ -222,6 +222,14 @@ impl World {
         ManualWorker::new(context)
     }
 
+    /// The same, with a lease of its own.
+    pub(crate) async fn manual_worker_leasing(&self, name: &str, lease: Duration) -> ManualWorker {
+        let mut context = self.worker(name).await;
+        context.options.patience = Duration::ZERO;
+        context.options.lease = lease;
+        ManualWorker::new(context)
+    }
+
     /// Moves the clock.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.as_ref().unwrap().advance(by);

@@ -6,6 +6,7 @@
 //! looks at all of them again, and finds what is left.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyway_shared::domain::key_rotation::{KeyRotation, KeyUse, UnopenedRow};
 use keyway_shared::store::{SEALED, SealedColumn, StoreError};
@@ -67,7 +68,12 @@ pub(crate) async fn rotate(engine: &Engine) -> Result<(), StoreError> {
     let Some(rotation) = claimed else {
         return Ok(());
     };
-    let ended = match round(engine, &rotation, lease_id).await {
+    let looked = tokio::select! {
+        looked = round(engine, &rotation, lease_id) => looked,
+        // What it has not committed is rolled back.
+        () = keep(engine, &rotation, lease_id) => Ok(None),
+    };
+    let ended = match looked {
         // Nothing is left but what does not open.
         Ok(Some(round)) if round.found <= round.failed => {
             settle(engine, &rotation, lease_id, &round).await
@@ -81,6 +87,30 @@ pub(crate) async fn rotate(engine: &Engine) -> Result<(), StoreError> {
         tx.commit().await?;
     }
     ended.map(|_| ())
+}
+
+/// Renews the lease for as long as a round lasts: in a large installation the first look alone, or one batch,
+/// may take longer than the lease. Returns when the lease is lost.
+async fn keep(engine: &Engine, rotation: &KeyRotation, lease_id: Uuid) {
+    let lease = engine.options().lease;
+    let mut ticks = tokio::time::interval((lease / 3).max(Duration::from_millis(10)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The first is at once, and the claim is new.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let renewed = async {
+            let mut tx = engine.store().begin().await?;
+            let held = tx.advance_rotation(rotation.id, lease_id, lease, 0).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(held)
+        };
+        match renewed.await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => tracing::warn!(%error, "the lease of the rotation could not be renewed"),
+        }
+    }
 }
 
 /// Looks at every column; nothing when it had to stop.
