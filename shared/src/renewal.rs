@@ -6,10 +6,13 @@
 //! connection has to be made again, since trying with a refresh token that was used ends the whole
 //! authorization at some providers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::ambient::Ambient;
@@ -17,6 +20,7 @@ use crate::domain::connection::{
     Connection, ConnectionStatus, Credential, ReconnectReason, TokenPair,
 };
 use crate::providers::{Provider, ProviderError, Session};
+use crate::secret::Secret;
 use crate::store::renewals::Begun;
 use crate::store::{Store, StoreError};
 
@@ -58,16 +62,19 @@ pub enum Verdict {
 }
 
 /// Renews the tokens of a provider's connections.
-pub struct Renewal<'a> {
+#[derive(Clone)]
+pub struct Renewal {
     /// Where they are.
-    pub store: &'a Store,
+    pub store: Store,
     /// The time, and ids of leases.
-    pub ambient: &'a Ambient,
+    pub ambient: Ambient,
     /// Whose they are.
-    pub provider: &'a dyn Provider,
+    pub provider: Arc<dyn Provider>,
+    /// What a shutdown of this process waits for.
+    pub tracker: TaskTracker,
 }
 
-impl Renewal<'_> {
+impl Renewal {
     /// The connection with a token that does not end in a moment: as it is, or renewed.
     pub async fn usable(
         &self,
@@ -117,16 +124,42 @@ impl Renewal<'_> {
             Err(error) => return Err(error.into()),
         }
         if !connection.token.renewable {
-            return Ok(Verdict::Dead);
+            return Ok(self.replaced_or_dead(connection).await?);
         }
         if connection.token.unproven {
-            return self.go_back(connection, session).await;
+            let (id, version) = (connection.id, connection.token.version);
+            let mut tx = self.store.begin_read().await?;
+            let before = tx.previous_token(id, version).await?;
+            tx.commit().await?;
+            if let Some(before) = before {
+                return self.go_back(connection, session, before).await;
+            }
+            // It was seen to work since the connection was read, or there is another one by now.
         }
         match self.renew(connection).await {
             Ok(()) => Ok(Verdict::Replaced),
             Err(RenewalError::Provider(ProviderError::Unauthorized)) => Ok(Verdict::Dead),
             Err(error) => Err(error),
         }
+    }
+
+    /// What became of a token that does not work: the user may have connected again since it was read,
+    /// and then there is another one.
+    pub async fn replaced_or_dead(&self, connection: &Connection) -> Result<Verdict, StoreError> {
+        let mut tx = self.store.begin_read().await?;
+        let found = tx
+            .find_connection(connection.user_id, connection.id)
+            .await?;
+        tx.commit().await?;
+        let replaced = found.is_some_and(|found| {
+            found.status == ConnectionStatus::Active
+                && found.token.version != connection.token.version
+        });
+        Ok(if replaced {
+            Verdict::Replaced
+        } else {
+            Verdict::Dead
+        })
     }
 
     /// Notes that a token which came by a renewal works.
@@ -145,18 +178,15 @@ impl Renewal<'_> {
         &self,
         connection: &Connection,
         session: &Session,
+        before: Secret,
     ) -> Result<Verdict, RenewalError> {
         let (id, version) = (connection.id, connection.token.version);
-        let mut tx = self.store.begin_read().await?;
-        let before = tx.previous_token(id, version).await?;
-        tx.commit().await?;
-        let Some(token) = before else {
-            return Ok(Verdict::Dead);
-        };
         let mut with_it = session.clone();
-        with_it.credential.token = token;
+        with_it.credential.token = before;
         match self.provider.account(&with_it).await {
-            Err(ProviderError::Unauthorized) => return Ok(Verdict::Dead),
+            Err(ProviderError::Unauthorized) => {
+                return Ok(self.replaced_or_dead(connection).await?);
+            }
             Ok(_) | Err(ProviderError::Forbidden) => {}
             Err(error) => return Err(error.into()),
         }
@@ -168,8 +198,23 @@ impl Renewal<'_> {
         Ok(Verdict::Replaced)
     }
 
-    /// Renews the token of the version that `connection` has, unless somebody else has done so.
+    /// Renews the token of the version that `connection` has, unless somebody else has done so. Callers
+    /// may be given up at any moment: a request whose client went away, a run that lost its lease. What
+    /// the provider gives is given once, so a task of its own sees it through to what is stored.
     async fn renew(&self, connection: &Connection) -> Result<(), RenewalError> {
+        let (renewal, connection) = (self.clone(), connection.clone());
+        let renewing = async move { renewal.see_through(&connection).await };
+        match self.tracker.spawn(renewing.in_current_span()).await {
+            Ok(renewed) => renewed,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The process ends: whoever looks next finds the lease.
+                Err(_) => Err(ProviderError::OutcomeUnknown.into()),
+            },
+        }
+    }
+
+    async fn see_through(&self, connection: &Connection) -> Result<(), RenewalError> {
         let id = connection.id;
         let holder = self.ambient.new_id();
         let mut tx = self.store.begin().await?;

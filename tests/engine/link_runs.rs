@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keyway_shared::domain::auto_sync::{AutoAction, AutoMode, AutoSync, AutoSyncParts};
+use keyway_shared::domain::connection::TokenPair;
 use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobKind, JobState};
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::upkeep::PauseReason;
@@ -24,6 +25,7 @@ keyway_tests::on_both_profiles!(
     a_run_past_its_time_is_told_to_its_link,
     a_link_pauses_when_its_owner_may_not_do_it_any_more,
     a_dead_credential_pauses_until_it_is_connected_again,
+    a_run_that_fails_with_a_replaced_token_pauses_nothing,
     an_environment_that_is_gone_at_the_provider_pauses_its_links,
     automatic_deletion_has_its_guards,
     a_job_does_not_outlive_what_its_link_said,
@@ -275,6 +277,34 @@ async fn a_dead_credential_pauses_until_it_is_connected_again(profile: Profile) 
     connect(TOKEN).await;
     driven.one(MINUTE, JobState::Succeeded).await;
     assert_eq!(world.production("A").as_deref(), Some("1"));
+}
+
+async fn a_run_that_fails_with_a_replaced_token_pauses_nothing(profile: Profile) {
+    let mut world = World::start_manual(profile, Preset::Starter).await;
+    let provider = world.renew_tokens().await;
+    let lasting = || TokenPair::lasting(provider.authorize().access);
+    world.give(&lasting()).await;
+    world.set_vault(&[("A", "1")]).await;
+    let link = world.link(AutoSync::OnChange);
+    world.save_link(&link).await;
+    let worker = world.manual_worker("worker").await;
+    world.advance(MINUTE);
+    worker.schedule().await.unwrap();
+    let job = world.jobs().await.pop().unwrap().id;
+    provider.hold_next();
+    tokio::join!(worker.run(job), async {
+        provider.held().await;
+        world.give(&lasting()).await;
+        provider.go_on();
+    });
+    assert_eq!(world.job(job).await.state, JobState::Queued);
+    assert_eq!(world.find_link(link.id).await.upkeep.paused, None);
+    worker.run(job).await;
+    assert_eq!(world.job(job).await.state, JobState::Succeeded);
+    let upkeep = world.find_link(link.id).await.upkeep;
+    assert_eq!((upkeep.paused, upkeep.failures), (None, 0));
+    assert_eq!(world.production("A").as_deref(), Some("1"));
+    world.stop().await;
 }
 
 async fn an_environment_that_is_gone_at_the_provider_pauses_its_links(profile: Profile) {

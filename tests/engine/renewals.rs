@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_shared::domain::connection::{Connection, ConnectionStatus, ReconnectReason};
+use keyway_shared::domain::connection::{Connection, ConnectionStatus, ReconnectReason, TokenPair};
 use keyway_shared::domain::job::{ErrorCode, JobKind, JobState};
 use keyway_shared::providers::Provider;
+use keyway_shared::store::renewals::Begun;
 use keyway_shared::sync::options::Direction;
 use keyway_simulator::vercel::Preset;
 use keyway_simulator::{Action, Fault};
@@ -22,12 +23,15 @@ keyway_tests::on_both_profiles!(
     a_refused_token_is_renewed_once,
     two_workers_renew_it_once,
     what_a_renewal_gave_outlives_its_worker,
+    a_renewal_outlives_its_run,
     a_renewal_that_dies_is_not_tried_again,
     a_renewal_without_an_answer_is_not_tried_again,
     a_renewal_that_did_nothing_is_tried_again,
     a_new_token_that_never_works_gives_way_to_the_one_before,
     a_refresh_token_that_somebody_used_ends_the_connection,
+    a_token_that_worked_since_is_renewed_when_it_ends,
     connecting_again_beats_a_renewal,
+    a_run_goes_on_with_the_token_that_replaced_its_own,
     a_right_that_is_missing_renews_nothing,
 );
 
@@ -218,15 +222,43 @@ async fn what_a_renewal_gave_outlives_its_worker(profile: Profile) {
     ending.stop().await;
 }
 
-async fn a_renewal_that_dies_is_not_tried_again(profile: Profile) {
+async fn a_renewal_outlives_its_run(profile: Profile) {
     let ending = Ending::start(profile).await;
     ending.world.advance(LIFETIME);
-    ending.provider.next([Fate::Hangs]);
+    let before = ending.connection().await.token.version;
+    ending.provider.next([Fate::Slow]);
     let job = ending.submit().await;
+    // As when its lease is lost, or the process has to stop.
     tokio::select! {
         () = ending.one.run(job) => panic!("it ended"),
         () = ending.renewal() => {}
     }
+    ending.provider.go_on();
+    ending.stored(before).await;
+    assert_eq!(ending.preview(&ending.two).await, None);
+    assert_eq!(ending.provider.renewals(), 1);
+    assert_eq!(ending.provider.reuses(), 0);
+    ending.stop().await;
+}
+
+async fn a_renewal_that_dies_is_not_tried_again(profile: Profile) {
+    let ending = Ending::start(profile).await;
+    ending.world.advance(LIFETIME);
+    // What a process leaves behind that died between the provider's answer and storing it.
+    let dead = ending.world.ambient.new_id();
+    let connection = ending.connection().await;
+    let mut tx = ending.world.store.begin().await.unwrap();
+    let now = tx.now().await.unwrap();
+    let (version, until) = (connection.token.version, now + MINUTE * 2);
+    let begun = tx
+        .begin_renewal(connection.id, version, dead, now, until)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let Begun::Yes(refresh) = begun else {
+        panic!("{begun:?}")
+    };
+    ending.provider.renew(&refresh).await.unwrap();
     // As long as it may still be at it, others wait.
     let other = ending.submit().await;
     ending.two.run(other).await;
@@ -311,6 +343,66 @@ async fn a_refresh_token_that_somebody_used_ends_the_connection(profile: Profile
     // Connecting again helps.
     ending.world.give(&ending.provider.authorize()).await;
     assert_eq!(ending.preview(&ending.two).await, None);
+    ending.stop().await;
+}
+
+async fn a_token_that_worked_since_is_renewed_when_it_ends(profile: Profile) {
+    let ending = Ending::start(profile).await;
+    ending.world.advance(LIFETIME);
+    // Its run renews it, looks at the other side with the next, and meets its end as well.
+    ending.provider.expire_at_write();
+    let request = ending.world.request(Direction::Push);
+    let job = ending.world.submit(JobKind::Sync, request).await;
+    ending.one.run(job).await;
+    assert_eq!(ending.world.job(job).await.state, JobState::Queued);
+    assert_eq!(ending.provider.renewals(), 2);
+    ending.two.run(job).await;
+    assert_eq!(ending.world.job(job).await.state, JobState::Succeeded);
+    // Another one found out that it works, after this one read that nobody had.
+    ending.world.advance(LIFETIME);
+    ending.provider.hold_next();
+    let job = ending.submit().await;
+    tokio::join!(ending.one.run(job), async {
+        ending.provider.held().await;
+        let connection = ending.connection().await;
+        assert!(connection.token.unproven);
+        let mut tx = ending.world.store.begin().await.unwrap();
+        let (id, version) = (connection.id, connection.token.version);
+        tx.prove_token(id, version).await.unwrap();
+        tx.commit().await.unwrap();
+        ending.provider.expire_all();
+        ending.provider.go_on();
+    });
+    assert_eq!(ending.world.job(job).await.state, JobState::Queued);
+    ending.two.run(job).await;
+    assert_eq!(ending.world.job(job).await.state, JobState::Succeeded);
+    assert_eq!(ending.provider.renewals(), 4);
+    assert_eq!(ending.provider.reuses(), 0);
+    ending.stop().await;
+}
+
+async fn a_run_goes_on_with_the_token_that_replaced_its_own(profile: Profile) {
+    let ending = Ending::start(profile).await;
+    let lasting = || TokenPair::lasting(ending.provider.authorize().access);
+    ending.world.give(&lasting()).await;
+    ending.provider.hold_next();
+    let job = ending.submit().await;
+    tokio::join!(ending.one.run(job), async {
+        ending.provider.held().await;
+        ending.world.give(&lasting()).await;
+        ending.provider.go_on();
+    });
+    let waits = ending.world.job(job).await;
+    assert_eq!((waits.state, waits.error_code), (JobState::Queued, None));
+    let connection = ending.connection().await;
+    assert_eq!(connection.status, ConnectionStatus::Active);
+    ending.two.run(job).await;
+    assert_eq!(ending.world.job(job).await.state, JobState::Succeeded);
+    // One that nothing replaced ends it.
+    ending.provider.expire_all();
+    let code = ending.preview(&ending.one).await;
+    assert_eq!(code, Some(ErrorCode::ReconnectRequired));
+    ending.is_dead(ReconnectReason::Refused).await;
     ending.stop().await;
 }
 

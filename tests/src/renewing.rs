@@ -29,8 +29,6 @@ pub const LIFETIME: Duration = Duration::from_hours(1);
 pub enum Fate {
     /// It is answered when [`Renewing::go_on`] says so.
     Slow,
-    /// It has its effect, and its answer never comes.
-    Hangs,
     /// It has its effect, and its answer is lost.
     Lost,
     /// Nothing happens.
@@ -48,6 +46,8 @@ struct State {
     fates: VecDeque<Fate>,
     renewals: usize,
     reuses: usize,
+    holds_next: bool,
+    ends_at_write: bool,
 }
 
 /// The provider.
@@ -57,6 +57,7 @@ pub struct Renewing {
     ambient: Ambient,
     state: Mutex<State>,
     slow: Semaphore,
+    held: Semaphore,
 }
 
 impl std::fmt::Debug for Renewing {
@@ -78,6 +79,7 @@ impl Renewing {
             ambient,
             state: Mutex::default(),
             slow: Semaphore::new(0),
+            held: Semaphore::new(0),
         }
     }
 
@@ -115,9 +117,31 @@ impl Renewing {
         self.state().fates.extend(fates);
     }
 
-    /// Lets a slow renewal be answered.
+    /// Lets a slow renewal be answered, or a call that is held.
     pub fn go_on(&self) {
         self.slow.add_permits(1);
+    }
+
+    /// Holds the next list, of projects or of variables, until [`Renewing::go_on`].
+    pub fn hold_next(&self) {
+        self.state().holds_next = true;
+    }
+
+    /// Waits until a call is held.
+    pub async fn held(&self) {
+        take(&self.held).await;
+    }
+
+    async fn hold(&self) {
+        if std::mem::take(&mut self.state().holds_next) {
+            self.held.add_permits(1);
+            take(&self.slow).await;
+        }
+    }
+
+    /// No token that was given out works any more once something is to be written.
+    pub fn expire_at_write(&self) {
+        self.state().ends_at_write = true;
     }
 
     /// No token that was given out works any more; they can be renewed.
@@ -165,6 +189,13 @@ impl Renewing {
         state.used.insert(refresh.expose().to_owned());
         state.renewals += 1;
         Ok(self.issue(state, works))
+    }
+}
+
+/// Waits for a permit, and uses it up.
+async fn take(permits: &Semaphore) {
+    if let Ok(permit) = permits.acquire().await {
+        permit.forget();
     }
 }
 
@@ -222,12 +253,9 @@ impl Provider for Renewing {
         let pair = self.rotate(refresh, fate != Some(Fate::Dud))?;
         match fate {
             Some(Fate::Slow) => {
-                if let Ok(permit) = self.slow.acquire().await {
-                    permit.forget();
-                }
+                take(&self.slow).await;
                 Ok(pair)
             }
-            Some(Fate::Hangs) => std::future::pending().await,
             Some(Fate::Lost) => Err(ProviderError::OutcomeUnknown),
             _ => Ok(pair),
         }
@@ -242,6 +270,7 @@ impl Provider for Renewing {
     }
 
     async fn projects(&self, session: &Session) -> Result<Vec<Project>, ProviderError> {
+        self.hold().await;
         self.inner.projects(&self.known(session)?).await
     }
 
@@ -279,6 +308,7 @@ impl Provider for Renewing {
         session: &Session,
         destination: &Destination,
     ) -> Result<RemoteView, ProviderError> {
+        self.hold().await;
         self.inner.list(&self.known(session)?, destination).await
     }
 
@@ -301,6 +331,9 @@ impl Provider for Renewing {
         options: ApplyOptions,
         journal: &dyn Journal,
     ) -> Applied {
+        if std::mem::take(&mut self.state().ends_at_write) {
+            self.expire_all();
+        }
         match self.known(session) {
             Ok(session) => {
                 self.inner

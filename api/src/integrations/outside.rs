@@ -61,7 +61,7 @@ impl Line {
         let (connection, credential) = found.ok_or_else(|| ApiError::not_found("connection"))?;
         usable(&connection)?;
         let provider = provider(state, connection.provider)?;
-        let renewal = renewal(state, &*provider);
+        let renewal = renewal(state, &provider);
         let usable = renewal.usable(connection, credential).await;
         let (mut connection, credential) = usable.map_err(|error| not_renewed(state, error))?;
         let session = Session::unguarded(credential);
@@ -83,8 +83,8 @@ impl Line {
             error,
             ProviderError::Unauthorized | ProviderError::Forbidden
         );
+        let renewal = renewal(state, &self.provider);
         if refused && self.connection.token.renewable {
-            let renewal = renewal(state, &*self.provider);
             error = match renewal.judge(&self.connection, &self.session).await {
                 Ok(Verdict::Lives) => ProviderError::Forbidden,
                 // The same works in a moment, with another token.
@@ -100,10 +100,15 @@ impl Line {
         {
             error = ProviderError::Unauthorized;
         }
-        if error == ProviderError::Unauthorized
-            && let Err(error) = note_refused(state, &self.connection).await
-        {
-            tracing::warn!(%error, id = %self.connection.id, "a dead connection was not marked");
+        if error == ProviderError::Unauthorized {
+            match renewal.replaced_or_dead(&self.connection).await {
+                Ok(Verdict::Replaced) => return ApiError::unavailable(1),
+                Ok(_) => {}
+                Err(error) => return error.into(),
+            }
+            if let Err(error) = note_refused(state, &self.connection).await {
+                tracing::warn!(%error, id = %self.connection.id, "a dead connection was not marked");
+            }
         }
         failure(&error, state.ambient.now())
     }
@@ -125,11 +130,12 @@ pub(super) fn failure(error: &ProviderError, now: DateTime<Utc>) -> ApiError {
     refuse(error.code(), text, retry_after)
 }
 
-fn renewal<'a>(state: &'a ApiState, provider: &'a dyn Provider) -> Renewal<'a> {
+fn renewal(state: &ApiState, provider: &Arc<dyn Provider>) -> Renewal {
     Renewal {
-        store: &state.store,
-        ambient: &state.ambient,
-        provider,
+        store: state.store.clone(),
+        ambient: state.ambient.clone(),
+        provider: Arc::clone(provider),
+        tracker: state.lifecycle.tracker.clone(),
     }
 }
 

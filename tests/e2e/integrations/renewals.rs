@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use keyway_shared::domain::connection::{Connection, ProviderName};
+use keyway_shared::domain::connection::{Connection, ProviderName, TokenPair};
 use keyway_tests::database::Profile;
 use keyway_tests::on_both_profiles;
 use keyway_tests::renewing::{Fate, Renewing};
@@ -30,6 +30,12 @@ async fn start(profile: Profile) -> (World, Arc<Renewing>, String) {
     tx.commit().await.expect("commits");
     let path = format!("{CONNECTIONS}/{}/projects", world.connection);
     (world, provider, path)
+}
+
+async fn connection(world: &World) -> Connection {
+    let mut tx = world.app.store.begin_read().await.expect("begins");
+    let found = tx.find_connection(world.account.user.id, world.connection);
+    found.await.expect("an answer").expect("a connection")
 }
 
 async fn shown(world: &World) -> Value {
@@ -101,6 +107,56 @@ async fn many_requests_renew_it_once(profile: Profile) {
     assert_eq!((provider.renewals(), provider.reuses()), (1, 0));
 }
 
+async fn a_client_that_hangs_up_ends_no_connection(profile: Profile) {
+    let (world, provider, path) = start(profile).await;
+    world.app.advance(TimeDelta::hours(1));
+    provider.next([Fate::Slow]);
+    let mut looks = tokio::time::interval(std::time::Duration::from_millis(2));
+    tokio::select! {
+        _ = world.me.get(&path) => panic!("it was answered"),
+        () = async {
+            while provider.renewals() == 0 {
+                looks.tick().await;
+            }
+        } => {}
+    }
+    // Others wait for it.
+    world.me.get(&path).await.problem(503, "unavailable");
+    provider.go_on();
+    while connection(&world).await.token.version == 0 {
+        looks.tick().await;
+    }
+    world.me.get(&path).await.data(200);
+    assert_eq!((provider.renewals(), provider.reuses()), (1, 0));
+}
+
+async fn a_request_that_fails_with_a_replaced_token_may_be_made_again(profile: Profile) {
+    let (world, provider, path) = start(profile).await;
+    let give = async || {
+        let lasting = TokenPair::lasting(provider.authorize().access);
+        let ours = connection(&world).await;
+        let mut tx = world.app.store.begin().await.expect("begins");
+        let saved = tx.upsert_connection_with(&ours, &lasting).await;
+        saved.expect("is saved");
+        tx.commit().await.expect("commits");
+    };
+    give().await;
+    provider.hold_next();
+    let (answer, ()) = tokio::join!(world.me.get(&path), async {
+        provider.held().await;
+        give().await;
+        provider.go_on();
+    });
+    answer.problem(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), "1");
+    assert_eq!(shown(&world).await["status"], "active");
+    world.me.get(&path).await.data(200);
+    // One that nothing replaced ends the connection.
+    provider.expire_all();
+    world.me.get(&path).await.problem(409, "reconnect-required");
+    assert_eq!(shown(&world).await["statusReason"], "refused");
+}
+
 async fn what_ends_a_connection_is_told(profile: Profile) {
     let (world, provider, path) = start(profile).await;
     world.app.advance(TimeDelta::hours(1));
@@ -121,5 +177,7 @@ on_both_profiles!(
     a_request_renews_a_token_that_ends,
     what_was_connected_by_oauth_is_renewed,
     many_requests_renew_it_once,
+    a_client_that_hangs_up_ends_no_connection,
+    a_request_that_fails_with_a_replaced_token_may_be_made_again,
     what_ends_a_connection_is_told,
 );

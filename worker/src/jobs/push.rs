@@ -62,7 +62,7 @@ impl Run<'_> {
             None => None,
             Some(error) => {
                 let failure = self
-                    .judge(&*scene.provider, &scene.session, Failure::Provider(error))
+                    .judge(&scene.provider, &scene.session, Failure::Provider(error))
                     .await;
                 match failure {
                     // What may pass is tried again; the rest ends the job, which tells what it did.

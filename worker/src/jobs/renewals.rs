@@ -1,5 +1,6 @@
 //! Tokens that end, as a run meets them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_shared::domain::connection::{Connection, Credential};
@@ -13,18 +14,19 @@ use crate::engine::Failure;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Run<'_> {
-    fn renewal<'a>(&'a self, provider: &'a dyn Provider) -> Renewal<'a> {
+    fn renewal(&self, provider: &Arc<dyn Provider>) -> Renewal {
         Renewal {
-            store: self.engine.store(),
-            ambient: &self.engine.context.ambient,
-            provider,
+            store: self.engine.store().clone(),
+            ambient: self.engine.context.ambient.clone(),
+            provider: Arc::clone(provider),
+            tracker: self.engine.lifecycle().tracker.clone(),
         }
     }
 
     /// The connection with a token that lasts.
     pub(super) async fn usable(
         &self,
-        provider: &dyn Provider,
+        provider: &Arc<dyn Provider>,
         connection: Connection,
         credential: Credential,
     ) -> Result<(Connection, Credential), Failure> {
@@ -34,18 +36,23 @@ impl Run<'_> {
     }
 
     /// A call with the token that came by a renewal has worked.
-    pub(super) async fn proved(&self, provider: &dyn Provider, connection: &Connection) {
-        if let Err(error) = self.renewal(provider).prove(connection).await {
+    pub(super) async fn proved(&self, provider: &Arc<dyn Provider>, connection: &Connection) {
+        match self.renewal(provider).prove(connection).await {
+            Ok(()) => self.learn(|learnt| {
+                if let Some(connection) = &mut learnt.connection {
+                    connection.token.unproven = false;
+                }
+            }),
             // The token before is kept a while longer.
-            tracing::warn!(%error, "a renewed token was not noted to work");
+            Err(error) => tracing::warn!(%error, "a renewed token was not noted to work"),
         }
     }
 
     /// Whether a failure means that the token is dead, and not that a right is missing. One that can be
-    /// renewed is, and the job goes on with the next.
+    /// renewed is, and the job goes on with the next; so it does when the user connected again meanwhile.
     pub(super) async fn judge(
         &self,
-        provider: &dyn Provider,
+        provider: &Arc<dyn Provider>,
         session: &Session,
         failure: Failure,
     ) -> Failure {
@@ -60,24 +67,32 @@ impl Run<'_> {
         }
         let mut known = None;
         self.learn(|learnt| known.clone_from(&learnt.connection));
-        let dead = match known.filter(|connection| connection.token.renewable) {
-            Some(connection) => match self.renewal(provider).judge(&connection, session).await {
-                Ok(Verdict::Lives) => return Failure::Provider(ProviderError::Forbidden),
-                Ok(Verdict::Replaced) => return Failure::Renewing(Duration::ZERO),
-                Ok(Verdict::Dead) => true,
-                Err(error) => return self::failure(error),
-            },
-            // A 403 may mean a missing right or a dead credential; who it belongs to tells.
-            None => {
-                *refused == ProviderError::Unauthorized
-                    || provider.account(session).await == Err(ProviderError::Unauthorized)
-            }
+        let Some(connection) = known else {
+            return failure;
         };
-        if dead {
-            self.learn(|learnt| learnt.credential_dead = true);
-            return Failure::Provider(ProviderError::Unauthorized);
+        let renewal = self.renewal(provider);
+        let verdict = if connection.token.renewable {
+            renewal.judge(&connection, session).await
+        } else if *refused == ProviderError::Unauthorized
+            // A 403 may mean a missing right or a dead credential; who it belongs to tells.
+            || provider.account(session).await == Err(ProviderError::Unauthorized)
+        {
+            renewal
+                .replaced_or_dead(&connection)
+                .await
+                .map_err(Into::into)
+        } else {
+            Ok(Verdict::Lives)
+        };
+        match verdict {
+            Ok(Verdict::Lives) => Failure::Provider(ProviderError::Forbidden),
+            Ok(Verdict::Replaced) => Failure::Renewing(Duration::ZERO),
+            Ok(Verdict::Dead) => {
+                self.learn(|learnt| learnt.credential_dead = true);
+                Failure::Provider(ProviderError::Unauthorized)
+            }
+            Err(error) => self::failure(error),
         }
-        failure
     }
 }
 

@@ -1,5 +1,7 @@
 //! Closing what an earlier run left half done, before anything else is written to the project.
 
+use std::sync::Arc;
+
 use keyway_shared::providers::{Provider, ProviderError, Session};
 use keyway_shared::store::{DestinationNews, Renewal, SplitRecord};
 
@@ -13,7 +15,7 @@ impl Run<'_> {
     /// shared row's value back, which needs nobody's secrets.
     pub(super) async fn close_splits(
         &self,
-        provider: &dyn Provider,
+        provider: &Arc<dyn Provider>,
         session: &Session,
         open: Vec<SplitRecord>,
     ) -> Result<(), Failure> {
@@ -42,7 +44,7 @@ impl Run<'_> {
                         }
                         Err(failure) => return Err(failure),
                     };
-                    let owner = self.session(provider, &connection, credential);
+                    let owner = self.session(&**provider, &connection, credential);
                     let closed = provider
                         .close_split(&owner, &record.split, value.as_ref())
                         .await;

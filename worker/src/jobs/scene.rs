@@ -87,16 +87,16 @@ impl Run<'_> {
             None => None,
         };
         tx.commit().await?;
-        let (connection, credential) = self.usable(&*provider, connection, credential).await?;
+        let (connection, credential) = self.usable(&provider, connection, credential).await?;
         self.learn(|learnt| learnt.connection = Some(connection.clone()));
         let session = self.session(&*provider, &connection, credential);
         let looked = self.look(&provider, &session, &standing, memory, values);
         match looked.await {
             Ok(scene) => {
-                self.proved(&*provider, &connection).await;
+                self.proved(&provider, &connection).await;
                 Ok(scene)
             }
-            Err(failure) => Err(self.judge(&*provider, &session, failure).await),
+            Err(failure) => Err(self.judge(&provider, &session, failure).await),
         }
     }
 
@@ -127,13 +127,13 @@ impl Run<'_> {
         let mut memory = if let Some(memory) = memory {
             memory
         } else {
-            let (destination, place) = self.resolve(&**provider, session, standing).await?;
+            let (destination, place) = self.resolve(provider, session, standing).await?;
             self.recall_alone(destination, place).await?
         };
         let is_writer = self.job.kind == JobKind::Sync;
         if is_writer && !memory.open_splits.is_empty() {
             let open = std::mem::take(&mut memory.open_splits);
-            self.close_splits(&**provider, session, open).await?;
+            self.close_splits(provider, session, open).await?;
             // What was remembered of their keys is not true any more.
             memory = self.recall_alone(memory.destination, memory.place).await?;
         }
@@ -201,7 +201,7 @@ impl Run<'_> {
     /// and what was left half done there is closed whatever becomes of the rest.
     async fn resolve(
         &self,
-        provider: &dyn Provider,
+        provider: &Arc<dyn Provider>,
         session: &Session,
         standing: &Standing,
     ) -> Result<(Destination, Place), Failure> {
@@ -238,7 +238,7 @@ impl Run<'_> {
                 .may_run_unnamed(self.job.kind, request, environment)
                 .map_err(|why| denied(&why))?;
         }
-        let place = place(provider, &destination);
+        let place = place(&**provider, &destination);
         Ok((destination, place))
     }
 
