@@ -25,6 +25,9 @@ pub struct RequestRecord {
     pub request_id: Option<String>,
     /// Family of calls that the provider counts together.
     pub family: &'static str,
+    /// What it names to be done, where one address is for everything: the fields of a GraphQL
+    /// operation's root.
+    pub operations: Vec<String>,
     /// The project it was about.
     pub project: Option<String>,
     /// Order number of its start among all starts and ends.

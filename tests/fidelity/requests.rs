@@ -22,6 +22,7 @@ fn request(method: &str, path: &str, query: &str, body: Option<Value>) -> Reques
         user_agent: None,
         request_id: None,
         family: "",
+        operations: Vec::new(),
         project: None,
         started: 0,
         ended: None,

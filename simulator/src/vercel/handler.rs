@@ -106,6 +106,7 @@ async fn provider(
             user_agent: call.user_agent.clone(),
             request_id: call.request_id.clone(),
             family: call.family(),
+            operations: Vec::new(),
             project: call.project().map(str::to_owned),
             started: 0,
             ended: None,
