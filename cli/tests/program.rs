@@ -273,6 +273,18 @@ fn the_simulated_netlify_says_where_it_is_and_stops() {
 }
 
 #[test]
+fn the_simulator_of_railway_says_where_it_is_and_stops() {
+    let home = Home::new();
+    let mut railway = home.spawn(&["simulate", "railway", "--port", "0"]);
+    assert!(
+        railway
+            .line()
+            .starts_with("Simulated Railway on http://127.0.0.1:")
+    );
+    assert_eq!(railway.terminate(), Some(0));
+}
+
+#[test]
 fn the_demo_succeeds_in_plain_text_and_shows_no_value() {
     let home = Home::new();
     let demo = home.run(&["demo", "--latency-ms", "0"]);

@@ -20,6 +20,7 @@ pub mod fault;
 pub mod github;
 mod log;
 pub mod netlify;
+pub mod railway;
 mod server;
 pub mod vercel;
 

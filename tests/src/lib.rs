@@ -9,6 +9,7 @@ pub mod client;
 pub mod cut;
 pub mod database;
 pub mod description;
+pub mod graphql;
 pub mod leaks;
 pub mod renewing;
 pub mod stand_in;

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use keyway_shared::config::LogArgs;
 use keyway_simulator::github::{CLIENT_ID, CLIENT_SECRET, GitHub, Permission};
 use keyway_simulator::netlify::{self, Netlify};
+use keyway_simulator::railway::{self, Railway};
 use keyway_simulator::vercel::{self, Preset, SLUG, TOKEN, Vercel};
 
 use crate::failure::{Failure, Outcome};
@@ -24,6 +25,7 @@ pub(crate) struct SimulateArgs {
 enum SimulatedProvider {
     Vercel(VercelArgs),
     Netlify(NetlifyArgs),
+    Railway(RailwayArgs),
     #[command(name = "github")]
     GitHub(GitHubArgs),
 }
@@ -120,6 +122,48 @@ impl From<NetlifyWorld> for netlify::Preset {
     }
 }
 
+/// A stateful stand-in of Railway's GraphQL API and of "Login with Railway"
+///
+/// It forgets everything when it ends. It prints the tokens and the app to use with it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  keyway simulate railway --port 9400 &\n  curl http://127.0.0.1:9400/graphql/v2 -H 'Authorization: Bearer simulated-railway-token' \\\n    -H 'Content-Type: application/json' -d '{\"query\": \"{ me { name workspaces { name } } }\"}'"
+)]
+struct RailwayArgs {
+    /// Port to listen on; 0 picks a free one and prints it
+    #[arg(long, value_name = "N", default_value = "9400")]
+    port: u16,
+
+    /// What is there at the start
+    #[arg(long, value_enum, default_value_t = RailwayWorld::LivedIn)]
+    preset: RailwayWorld,
+
+    /// How long each answer takes, in milliseconds
+    #[arg(long, value_name = "N", default_value = "0")]
+    latency_ms: u64,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// What the simulated Railway holds at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RailwayWorld {
+    /// Two dozen projects; one of them has two services in two environments, deployed
+    Starter,
+    /// The same, and that project has been edited by hand for years
+    LivedIn,
+}
+
+impl From<RailwayWorld> for railway::Preset {
+    fn from(world: RailwayWorld) -> Self {
+        match world {
+            RailwayWorld::Starter => Self::Starter,
+            RailwayWorld::LivedIn => Self::LivedIn,
+        }
+    }
+}
+
 /// What a simulated provider holds at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SimulatedWorld {
@@ -142,6 +186,7 @@ pub(crate) async fn run(args: &SimulateArgs) -> Outcome {
     match &args.provider {
         SimulatedProvider::Vercel(args) => vercel(args).await,
         SimulatedProvider::Netlify(args) => netlify(args).await,
+        SimulatedProvider::Railway(args) => railway(args).await,
         SimulatedProvider::GitHub(args) => github(args).await,
     }
 }
@@ -236,6 +281,37 @@ async fn netlify(args: &NetlifyArgs) -> Outcome {
                 netlify::ACCOUNT
             ))?;
             output::line(format!("API: {url}/api/v1, authorization: {url}/authorize"))?;
+            Ok(())
+        })
+        .await?;
+    simulator.stop().await;
+    Ok(())
+}
+
+async fn railway(args: &RailwayArgs) -> Outcome {
+    args.log.init(None)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let simulator = Railway::bind(address, args.preset.into())
+        .await
+        .map_err(|error| cannot_listen(address, &error))?;
+    simulator.set(|options| options.latency_ms = args.latency_ms);
+    let url = simulator.url();
+    Process::new()
+        .run(|| {
+            output::line(format!("Simulated Railway on {url}"))?;
+            for (kind, token) in [
+                ("account", railway::TOKEN),
+                ("workspace", railway::WORKSPACE_TOKEN),
+                ("project", railway::PROJECT_TOKEN),
+            ] {
+                output::line(format!("Token of the {kind}: {token}"))?;
+            }
+            output::line(format!(
+                "App: {} with the secret {}, back to {}",
+                railway::CLIENT_ID,
+                railway::CLIENT_SECRET,
+                railway::REDIRECT_URI
+            ))?;
             Ok(())
         })
         .await?;
