@@ -189,7 +189,7 @@ async fn keyed(
         Keyed::Unkept => {
             return Err(ApiError::conflict(
                 "The request was carried out before. Its answer is not kept: it bore a secret that is \
-                 shown once only, or it was lost",
+                 shown once only, was for that moment, or was lost",
             ));
         }
     };
@@ -234,9 +234,12 @@ async fn run(state: ApiState, current: Current, request: Request, next: Next) ->
         Err(error) => return ApiError::internal(&error).into_response(),
     };
     let is_long = body.len() > MAX_ANSWER;
+    let data = data(&body);
+    // Pages, and what devices are told on their way to a session: of no use a second time.
+    let is_bare = data.is_null() && !body.is_empty();
     let answer = KeptAnswer {
         status: parts.status.as_u16(),
-        data: data(&body),
+        data,
         location: parts
             .headers
             .get(header::LOCATION)
@@ -247,7 +250,7 @@ async fn run(state: ApiState, current: Current, request: Request, next: Next) ->
             .unwrap_or_else(PoisonError::into_inner)
             .clone(),
     };
-    let kept = match (is_success, bears_secret || is_long) {
+    let kept = match (is_success, bears_secret || is_long || is_bare) {
         (false, _) => Kept::Nothing,
         (true, true) => Kept::Fact,
         (true, false) => Kept::Answer(answer),
@@ -268,7 +271,7 @@ fn data(body: &Bytes) -> Value {
 enum Kept {
     /// It failed, and changed nothing.
     Nothing,
-    /// That it was answered; the answer bore a secret, or is long.
+    /// That it was answered; the answer bore a secret, is long, or has another form than ours.
     Fact,
     Answer(KeptAnswer),
 }

@@ -187,8 +187,20 @@ async fn a_key_has_a_form(profile: Profile) {
     with(&world.me, "").get(JOBS).await.data(200);
 }
 
+async fn an_answer_of_another_form_is_not_given_again(profile: Profile) {
+    let world = World::start(profile).await;
+    let keyed = world.me.clone().with("idempotency-key", "a-device");
+    let start = "/v1/auth/device/start";
+    let first = keyed.post(start, json!({})).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    assert!(first.json["deviceCode"].is_string(), "{}", first.text);
+    let again = keyed.post(start, json!({})).await;
+    again.problem(409, "conflict");
+}
+
 on_both_profiles!(
     a_sync_is_the_same_job,
+    an_answer_of_another_form_is_not_given_again,
     two_at_once_have_one_effect,
     a_replay_is_authorised_again,
     a_secret_is_not_kept_for_later,
