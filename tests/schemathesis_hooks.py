@@ -44,6 +44,9 @@ def is_right(case, location):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     operation = case.operation.definition.raw.get("operationId", "")
+    if operation == "create_pause" and isinstance(case.body, dict) and is_right(case, Location.BODY):
+        # No job of the others waits for its end: that would be a 503, as it should.
+        case.body["provider"] = "netlify"
     if operation in DESTROY or zlib.crc32(case.as_curl_command().encode()) % 3 == 0:
         return
     if case.path_parameters and is_right(case, Location.PATH):
