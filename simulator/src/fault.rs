@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::response::Response;
 use serde::Deserialize;
 
 /// A fault for the next calls that match.
@@ -129,6 +131,37 @@ impl Action {
         match self {
             Self::Delay { milliseconds } => Duration::from_millis(*milliseconds),
             _ => Duration::ZERO,
+        }
+    }
+
+    /// The scripted answer, of a fault that gives one instead of the effect.
+    pub(crate) fn instead(&self) -> Option<Response> {
+        let Self::Respond {
+            status,
+            headers,
+            body,
+        } = self
+        else {
+            return None;
+        };
+        let mut response = Response::builder().status(*status);
+        for (name, value) in headers {
+            response = response.header(name, value);
+        }
+        response.body(Body::from(body.clone())).ok()
+    }
+
+    /// What becomes of the status and the body of an answer after the effect: nothing is left of it when
+    /// the connection is to break.
+    pub(crate) fn spoil(self, status: u16, mut body: String) -> Option<(u16, String)> {
+        match self {
+            Self::ResetAfter => None,
+            Self::TruncateBody => {
+                body.truncate(body.floor_char_boundary(body.len() / 2));
+                Some((status, body))
+            }
+            Self::RespondAfter { status, body } => Some((status, body)),
+            _ => Some((status, body)),
         }
     }
 }

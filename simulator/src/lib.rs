@@ -18,6 +18,7 @@
 mod clock;
 pub mod fault;
 pub mod github;
+mod listener;
 mod log;
 pub mod netlify;
 pub mod railway;

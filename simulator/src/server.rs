@@ -1,90 +1,87 @@
-//! A listener whose connections can be broken from inside a handler.
+//! What every stand-in runs on: an address, and answers from it until it is stopped or dropped.
 
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::net::SocketAddr;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-/// Breaks the connection of a request: nothing more is written to it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Breaker(Arc<AtomicBool>);
+use crate::listener::{BreakableListener, Breaker};
 
-impl Breaker {
-    pub(crate) fn break_connection(&self) {
-        self.0.store(true, Ordering::Relaxed);
+/// An address where nobody answers yet: what a stand-in says of itself may bear it.
+pub(crate) struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bound {
+    /// Port 0 stands for a free one.
+    pub(crate) async fn to(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
     }
 
-    fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Relaxed) {
-            Err(io::ErrorKind::ConnectionReset.into())
-        } else {
-            Ok(())
+    pub(crate) fn url(&self) -> String {
+        url(self.address)
+    }
+
+    /// Begins to answer.
+    pub(crate) fn serve(self, router: Router) -> Server {
+        let stop = CancellationToken::new();
+        let tracker = TaskTracker::new();
+        let stopped = stop.clone().cancelled_owned();
+        let listener = BreakableListener(self.listener);
+        tracker.spawn(async move {
+            let service = router.into_make_service_with_connect_info::<Breaker>();
+            let served = axum::serve(listener, service)
+                .with_graceful_shutdown(stopped)
+                .await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the stand-in stopped");
+            }
+        });
+        Server {
+            address: self.address,
+            stop,
+            tracker,
         }
     }
 }
 
-pub(crate) struct BreakableListener(pub(crate) TcpListener);
+/// Answers until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
 
-impl Listener for BreakableListener {
-    type Io = BreakableStream;
-    type Addr = std::net::SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (tcp, address) = Listener::accept(&mut self.0).await;
-        // Small answers must not wait for more to come.
-        let _ = tcp.set_nodelay(true);
-        let breaker = Breaker::default();
-        (BreakableStream { tcp, breaker }, address)
+impl Server {
+    pub(crate) fn url(&self) -> String {
+        url(self.address)
     }
 
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops answering, and waits for what is being answered.
+    pub(crate) async fn stop(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
     }
 }
 
-impl Connected<IncomingStream<'_, BreakableListener>> for Breaker {
-    fn connect_info(stream: IncomingStream<'_, BreakableListener>) -> Self {
-        stream.io().breaker.clone()
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
-pub(crate) struct BreakableStream {
-    tcp: TcpStream,
-    breaker: Breaker,
-}
-
-impl AsyncRead for BreakableStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.breaker.check()?;
-        Pin::new(&mut self.tcp).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for BreakableStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.breaker.check()?;
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
-    }
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
 }

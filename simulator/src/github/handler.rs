@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State as Extract};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Permission, Repo, Shared, State, pages};
 use crate::fault::Action;
-use crate::server::Breaker;
+use crate::listener::Breaker;
 
 /// Repositories on a page, and the most that can be asked for.
 const PER_PAGE: (usize, usize) = (30, 100);
@@ -32,11 +32,11 @@ async fn call(
     let mut state = shared.state();
     state.calls.push(uri.to_string());
     match state.faults.take(method.as_str(), uri.path()) {
-        Some(Action::Respond {
-            status,
-            headers,
-            body,
-        }) => return scripted(status, &headers, body),
+        Some(scripted @ Action::Respond { .. }) => {
+            return scripted
+                .instead()
+                .unwrap_or_else(|| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+        }
         Some(_) => {
             breaker.break_connection();
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -134,16 +134,6 @@ fn shown(repo: &Repo, user: i64) -> Option<Value> {
             "pull": given >= Permission::Pull,
         },
     }))
-}
-
-fn scripted(status: u16, headers: &BTreeMap<String, String>, body: String) -> Response {
-    let mut response = Response::builder().status(status);
-    for (name, value) in headers {
-        response = response.header(name, value);
-    }
-    response
-        .body(Body::from(body))
-        .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 fn json_answer(body: &Value) -> Response {

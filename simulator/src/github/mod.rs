@@ -9,12 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
 use crate::fault::{Fault, Faults};
-use crate::server::{BreakableListener, Breaker};
+use crate::server::{Bound, Server};
 
 /// The app that people sign in through.
 pub const CLIENT_ID: &str = "Iv1.simulated";
@@ -25,9 +21,7 @@ pub const CLIENT_SECRET: &str = "simulated-github-client-secret";
 #[derive(Debug)]
 pub struct GitHub {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    stop: CancellationToken,
-    tracker: TaskTracker,
+    server: Server,
 }
 
 #[derive(Debug, Default)]
@@ -124,40 +118,20 @@ impl GitHub {
 
     /// Starts on this address.
     pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
+        let bound = Bound::to(address).await?;
         let shared = Arc::new(Shared::default());
-        let stop = CancellationToken::new();
-        let tracker = TaskTracker::new();
-        let service =
-            handler::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Breaker>();
-        let stopped = stop.clone().cancelled_owned();
-        tracker.spawn(async move {
-            let served = axum::serve(BreakableListener(listener), service)
-                .with_graceful_shutdown(stopped)
-                .await;
-            if let Err(error) = served {
-                tracing::error!(%error, "the stand-in stopped");
-            }
-        });
-        Ok(Self {
-            shared,
-            address,
-            stop,
-            tracker,
-        })
+        let server = bound.serve(handler::router(Arc::clone(&shared)));
+        Ok(Self { shared, server })
     }
 
     /// Its origin.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     /// Stops answering.
     pub async fn stop(&self) {
-        self.stop.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.server.stop().await;
     }
 
     /// Adds somebody, and gives a token of theirs.
@@ -248,11 +222,5 @@ impl GitHub {
     /// All tokens that are taken.
     pub fn tokens(&self) -> BTreeSet<String> {
         self.shared.state().tokens.keys().cloned().collect()
-    }
-}
-
-impl Drop for GitHub {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }

@@ -19,8 +19,8 @@ use super::state::{Holder, State};
 use super::{Shared, account, control, env, limits, oauth, sites};
 use crate::clock::pass;
 use crate::fault::Action;
+use crate::listener::Breaker;
 use crate::log::RequestRecord;
-use crate::server::Breaker;
 
 /// A variable batch of a thousand large values still passes.
 const MAX_BODY: usize = 128 * 1024 * 1024;
@@ -87,20 +87,12 @@ async fn answer(shared: &Shared, call: &Call, fault: Option<Action>) -> Option<R
             milliseconds(options.cut_after_ms),
         )
     };
-    match fault {
+    match &fault {
         Some(Action::Hang) => std::future::pending().await,
         Some(Action::ResetBefore) => return None,
-        Some(Action::Respond {
-            status,
-            headers,
-            body,
-        }) => {
+        Some(scripted @ Action::Respond { .. }) => {
             pass(latency).await;
-            let mut response = Response::builder().status(status);
-            for (name, value) in headers {
-                response = response.header(name, value);
-            }
-            return response.body(Body::from(body)).ok();
+            return scripted.instead();
         }
         _ => {}
     }
@@ -115,17 +107,8 @@ async fn answer(shared: &Shared, call: &Call, fault: Option<Action>) -> Option<R
         return None;
     }
     let mut text = reply.text().0;
-    match fault {
-        Some(Action::ResetAfter) => return None,
-        Some(Action::TruncateBody) => {
-            let half = text.len() / 2;
-            text.truncate(text.floor_char_boundary(half));
-        }
-        Some(Action::RespondAfter { status, body }) => {
-            reply.status = status;
-            text = body;
-        }
-        _ => {}
+    if let Some(fault) = fault {
+        (reply.status, text) = fault.spoil(reply.status, text)?;
     }
     send(&reply, text)
 }

@@ -16,8 +16,8 @@ use super::model::Token;
 use super::{Shared, budget, control, oauth};
 use crate::clock::pass;
 use crate::fault::Action;
+use crate::listener::Breaker;
 use crate::log::RequestRecord;
-use crate::server::Breaker;
 
 /// A collection of a thousand large values still passes.
 const MAX_BODY: usize = 128 * 1024 * 1024;
@@ -131,20 +131,12 @@ async fn provider(
 /// The answer, or none when the connection is to break.
 async fn answer(shared: &Shared, call: &Call, fault: Option<Action>) -> Option<Response> {
     let latency = shared.state().options.latency();
-    match fault {
+    match &fault {
         Some(Action::Hang) => std::future::pending().await,
         Some(Action::ResetBefore) => return None,
-        Some(Action::Respond {
-            status,
-            headers,
-            body,
-        }) => {
+        Some(scripted @ Action::Respond { .. }) => {
             pass(latency).await;
-            let mut response = Response::builder().status(status);
-            for (name, value) in headers {
-                response = response.header(name, value);
-            }
-            return response.body(Body::from(body)).ok();
+            return scripted.instead();
         }
         _ => {}
     }
@@ -160,14 +152,8 @@ async fn answer(shared: &Shared, call: &Call, fault: Option<Action>) -> Option<R
         Err(refused) => refused,
     };
     let mut text = body.to_string();
-    match fault {
-        Some(Action::ResetAfter) => return None,
-        Some(Action::TruncateBody) => text.truncate(text.floor_char_boundary(text.len() / 2)),
-        Some(Action::RespondAfter { status: s, body }) => {
-            status = s;
-            text = body;
-        }
-        _ => {}
+    if let Some(fault) = fault {
+        (status, text) = fault.spoil(status, text)?;
     }
     let mut response = Response::builder()
         .status(status)

@@ -27,9 +27,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use model::{
     Cause, Deployment, Options, Plan, RateLimitReset, RetryAfter, Role, Shown, Target,
@@ -41,16 +38,14 @@ pub use presets::{
 
 use crate::fault::{Action, Fault};
 use crate::log::RequestRecord;
-use crate::server::{BreakableListener, Breaker};
+use crate::server::{Bound, Server};
 use state::State;
 
 /// A running stand-in. Stops when dropped.
 #[derive(Debug)]
 pub struct Railway {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    stop: CancellationToken,
-    tracker: TaskTracker,
+    server: Server,
 }
 
 #[derive(Debug)]
@@ -74,49 +69,29 @@ impl Railway {
 
     /// Starts on this address.
     pub async fn bind(address: SocketAddr, preset: Preset) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
+        let bound = Bound::to(address).await?;
         let shared = Arc::new(Shared {
             state: Mutex::default(),
-            issuer: format!("http://{address}/oauth"),
+            issuer: format!("{}/oauth", bound.url()),
         });
         presets::fill(&shared, preset);
-        let stop = CancellationToken::new();
-        let tracker = TaskTracker::new();
-        let service =
-            handler::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Breaker>();
-        let stopped = stop.clone().cancelled_owned();
-        tracker.spawn(async move {
-            let served = axum::serve(BreakableListener(listener), service)
-                .with_graceful_shutdown(stopped)
-                .await;
-            if let Err(error) = served {
-                tracing::error!(%error, "the stand-in stopped");
-            }
-        });
-        Ok(Self {
-            shared,
-            address,
-            stop,
-            tracker,
-        })
+        let server = bound.serve(handler::router(Arc::clone(&shared)));
+        Ok(Self { shared, server })
     }
 
     /// Its origin.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     /// Its address.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Stops answering.
     pub async fn stop(&self) {
-        self.stop.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.server.stop().await;
     }
 
     /// Changes how it behaves.
@@ -285,12 +260,6 @@ impl Railway {
     /// Forgets the calls so far.
     pub fn reset_calls(&self) {
         self.shared.state().log.clear();
-    }
-}
-
-impl Drop for Railway {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 

@@ -16,8 +16,8 @@ use super::state::State;
 use super::{Shared, account, control, env, pages};
 use crate::clock::{now_ms, pass};
 use crate::fault::Action;
+use crate::listener::Breaker;
 use crate::log::RequestRecord;
-use crate::server::Breaker;
 
 /// A variable batch of a thousand large values still passes.
 const MAX_BODY: usize = 128 * 1024 * 1024;
@@ -115,7 +115,7 @@ async fn provider(
         let fault = state.faults.take(call.method.as_str(), uri.path());
         (index, fault)
     };
-    let response = answer(&shared, &call, fault, &breaker).await;
+    let response = answer(&shared, &call, fault).await;
     let status = response.as_ref().map(|response| response.status().as_u16());
     shared.state().log.end(index, status);
     response.unwrap_or_else(|| {
@@ -125,27 +125,14 @@ async fn provider(
 }
 
 /// The answer, or none when the connection is to break.
-async fn answer(
-    shared: &Shared,
-    call: &Call,
-    fault: Option<Action>,
-    _breaker: &Breaker,
-) -> Option<Response> {
+async fn answer(shared: &Shared, call: &Call, fault: Option<Action>) -> Option<Response> {
     let latency = shared.state().options.latency;
-    match fault {
+    match &fault {
         Some(Action::Hang) => std::future::pending().await,
         Some(Action::ResetBefore) => return None,
-        Some(Action::Respond {
-            status,
-            headers,
-            body,
-        }) => {
+        Some(scripted @ Action::Respond { .. }) => {
             pass(latency).await;
-            let mut response = Response::builder().status(status);
-            for (name, value) in headers {
-                response = response.header(name, value);
-            }
-            return response.body(Body::from(body)).ok();
+            return scripted.instead();
         }
         _ => {}
     }
@@ -155,7 +142,7 @@ async fn answer(
     };
     let delay = fault.as_ref().map(Action::delay).unwrap_or_default();
     let admitted = admit(shared, call);
-    let (status, headers, body) = match admitted {
+    let (mut status, headers, body) = match admitted {
         Err((reply, headers)) => {
             pass(latency).await;
             (reply.0, headers, reply.1)
@@ -174,15 +161,8 @@ async fn answer(
         }
     };
     let mut text = body.to_string();
-    let mut status = status;
-    match fault {
-        Some(Action::ResetAfter) => return None,
-        Some(Action::TruncateBody) => text.truncate(text.len() / 2),
-        Some(Action::RespondAfter { status: s, body }) => {
-            status = s;
-            text = body;
-        }
-        _ => {}
+    if let Some(fault) = fault {
+        (status, text) = fault.spoil(status, text)?;
     }
     let mut response = Response::builder()
         .status(status)

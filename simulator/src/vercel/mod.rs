@@ -17,10 +17,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
 pub use hooks::{SIGNATURE, Signed};
 pub use model::{EnvSeed, Options, Place, Shown};
 pub use presets::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TEAM, TOKEN, USER};
@@ -28,16 +24,14 @@ pub use presets::{CLIENT_ID, CLIENT_SECRET, Preset, SLUG, TEAM, TOKEN, USER};
 use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::log::RequestRecord;
-use crate::server::{BreakableListener, Breaker};
+use crate::server::{Bound, Server};
 use state::State;
 
 /// A running stand-in. Stops when dropped.
 #[derive(Debug)]
 pub struct Vercel {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    stop: CancellationToken,
-    tracker: TaskTracker,
+    server: Server,
 }
 
 #[derive(Debug)]
@@ -60,49 +54,29 @@ impl Vercel {
 
     /// Starts on this address.
     pub async fn bind(address: SocketAddr, preset: Preset) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
+        let bound = Bound::to(address).await?;
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             clock: Clock::default(),
         });
         presets::fill(&shared, preset);
-        let stop = CancellationToken::new();
-        let tracker = TaskTracker::new();
-        let service =
-            handler::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Breaker>();
-        let stopped = stop.clone().cancelled_owned();
-        tracker.spawn(async move {
-            let served = axum::serve(BreakableListener(listener), service)
-                .with_graceful_shutdown(stopped)
-                .await;
-            if let Err(error) = served {
-                tracing::error!(%error, "the stand-in stopped");
-            }
-        });
-        Ok(Self {
-            shared,
-            address,
-            stop,
-            tracker,
-        })
+        let server = bound.serve(handler::router(Arc::clone(&shared)));
+        Ok(Self { shared, server })
     }
 
     /// Its origin.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     /// Its address.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Stops answering.
     pub async fn stop(&self) {
-        self.stop.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.server.stop().await;
     }
 
     /// Changes how it behaves.
@@ -231,11 +205,5 @@ impl Vercel {
     /// Forgets the calls so far.
     pub fn reset_calls(&self) {
         self.shared.state().log.clear();
-    }
-}
-
-impl Drop for Vercel {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
