@@ -165,6 +165,7 @@ pub(crate) async fn splits_stay_open_until_closed(world: &World) {
             row_id: "env_1".to_owned(),
             destination: Destination {
                 project_id: "prj_1".to_owned(),
+                owner_id: None,
                 service_id: None,
                 scope: "production".to_owned(),
                 custom: false,

@@ -19,6 +19,7 @@ pub(crate) async fn add(world: &World, token: &str) -> PendingConnection {
             email: None,
             team_id: Some("team_1".to_owned()),
             team_name: Some("Acme".to_owned()),
+            token_kind: None,
         },
         installation_id: Some("icfg_1".to_owned()),
         source: Some(InstallSource::DeployButton),

@@ -143,6 +143,7 @@ impl World {
             provider_user_id: "usr_1".to_owned(),
             provider_team_id: Some(account.to_owned()),
             installation_id: None,
+            token_kind: None,
             account_name: "Acme".to_owned(),
             auth_method: AuthMethod::Token,
             status: ConnectionStatus::Active,

@@ -23,6 +23,7 @@ async fn what_our_own_installation_wrote_is_not_an_integrations(profile: Profile
     let stored = tx.find_connection(world.user, world.connection).await;
     let installed = Connection {
         installation_id: Some("icfg_ours".into()),
+        token_kind: None,
         ..stored.unwrap().unwrap()
     };
     tx.upsert_connection(&installed, &Secret::new(TOKEN))

@@ -133,6 +133,7 @@ impl World {
             provider_user_id: "usr_simulated".into(),
             provider_team_id: None,
             installation_id: None,
+            token_kind: None,
             account_name: "ada".into(),
             auth_method: AuthMethod::Token,
             status: ConnectionStatus::Active,
@@ -292,6 +293,7 @@ impl World {
     pub(crate) async fn leave_split_of(&self, job: Uuid, connection: Uuid, key: &str, row: &str) {
         let destination = Destination {
             project_id: PROJECT.into(),
+            owner_id: None,
             service_id: None,
             scope: "production".into(),
             custom: false,

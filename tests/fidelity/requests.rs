@@ -176,6 +176,7 @@ async fn our_requests_are_checked() {
         token: Secret::new(TOKEN),
         team_id: None,
         installation_id: None,
+        token_kind: None,
     });
     let provider = client(&vercel.url());
     provider.account(&session).await.unwrap();

@@ -119,6 +119,7 @@ impl World {
             provider_user_id: "usr_1".into(),
             provider_team_id: None,
             installation_id: None,
+            token_kind: None,
             account_name: "ada".into(),
             auth_method: AuthMethod::Token,
             status: ConnectionStatus::Active,

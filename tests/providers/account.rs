@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use keyway_shared::providers::ProviderError;
+use keyway_shared::providers::{Departure, ProviderError, Return, Target};
+use keyway_shared::secret::Secret;
 use keyway_simulator::vercel::{Preset, TEAM, TOKEN, USER};
 use keyway_simulator::{Action, Fault};
 use serde_json::json;
@@ -146,7 +147,13 @@ async fn environments_are_resolved_and_never_guessed() {
     let resolve = async |name: &str, branch: Option<&str>| {
         world
             .provider
-            .destination(&world.session, PROJECT, None, name, branch)
+            .destination(
+                &world.session,
+                &Target {
+                    branch,
+                    ..Target::new(PROJECT, name)
+                },
+            )
             .await
     };
     for name in ["production", "preview", "development"] {
@@ -174,7 +181,12 @@ async fn environments_are_resolved_and_never_guessed() {
 #[tokio::test]
 async fn a_code_is_worth_a_token_once() {
     let world = World::new(Preset::Starter).await;
-    let url = world.provider.authorize_url("a b", "https://x/cb").unwrap();
+    let departure = Departure {
+        state: "a b",
+        callback: "https://x/cb",
+        verifier: &Secret::new("v"),
+    };
+    let url = world.provider.authorize_url(&departure).unwrap();
     assert_eq!(
         url,
         "https://vercel.test/integrations/keyway/new?state=a%20b"
@@ -193,7 +205,7 @@ async fn a_code_is_worth_a_token_once() {
     ];
     for (body, expected) in codes {
         world.vercel.fault(Fault::next(Action::json(400, &body)));
-        let error = world.provider.exchange_code("c", "https://x/cb").await;
+        let error = world.provider.exchange_code(&back("c")).await;
         match error.unwrap_err() {
             ProviderError::Invalid { code, .. } => assert_eq!(code, expected),
             other => panic!("{other:?}"),
@@ -202,18 +214,11 @@ async fn a_code_is_worth_a_token_once() {
     let body = json!({"token_type": "Bearer", "access_token": "t", "installation_id": "icfg_1",
         "user_id": "u", "team_id": null});
     world.vercel.fault(Fault::next(Action::json(200, &body)));
-    let grant = world
-        .provider
-        .exchange_code("c", "https://x/cb")
-        .await
-        .unwrap();
+    let grant = world.provider.exchange_code(&back("c")).await.unwrap();
     assert_eq!(grant.token.access.expose(), "t");
     assert_eq!(grant.installation_id.as_deref(), Some("icfg_1"));
     assert_eq!(grant.team_id, None);
-    let spent = world
-        .provider
-        .exchange_code("never-given", "https://x/cb")
-        .await;
+    let spent = world.provider.exchange_code(&back("never-given")).await;
     assert!(matches!(spent, Err(ProviderError::Invalid { .. })));
 }
 
@@ -237,4 +242,13 @@ async fn nobody_there_is_unavailable() {
     let away = provider(&url, Duration::from_secs(1));
     let error = away.account(&session(TOKEN, None)).await.unwrap_err();
     assert_eq!(error, ProviderError::Unavailable);
+}
+
+const fn back(code: &str) -> Return<'_> {
+    Return {
+        code,
+        callback: "https://x/cb",
+        verifier: None,
+        issuer: None,
+    }
 }

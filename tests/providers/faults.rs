@@ -24,8 +24,16 @@ fn respond(status: u16, headers: &[(&str, &str)], body: &str) -> Action {
     }
 }
 
+/// Short only where it is what the test waits for: a slow machine needs its time for a large answer.
+fn timeout(action: &Action) -> Duration {
+    match action {
+        Action::Hang => Duration::from_millis(400),
+        _ => Duration::from_secs(60),
+    }
+}
+
 async fn read(action: Action) -> ProviderError {
-    let world = World::with_timeout(Preset::Starter, Duration::from_millis(400)).await;
+    let world = World::with_timeout(Preset::Starter, timeout(&action)).await;
     world.vercel.fault(Fault::next(action));
     let error = world.provider.list(&world.session, &at("production")).await;
     assert_eq!(world.vercel.calls(), 1, "clients never retry");
@@ -34,7 +42,7 @@ async fn read(action: Action) -> ProviderError {
 
 /// What a write ends with, and whether it took effect.
 async fn write(action: Action) -> (Option<ProviderError>, bool) {
-    let world = World::with_timeout(Preset::Starter, Duration::from_millis(400)).await;
+    let world = World::with_timeout(Preset::Starter, timeout(&action)).await;
     world.vercel.fault(Fault::next(action).method("POST"));
     let applied = world
         .apply(&at("production"), &[create("A", "canary-2")])

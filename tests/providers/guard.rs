@@ -54,6 +54,7 @@ fn guarded(world: &mut World, refused: &[CallFamily]) -> Arc<Keeper> {
             token: Secret::new(TOKEN),
             team_id: None,
             installation_id: None,
+            token_kind: None,
         },
         calls: Arc::new(Calls::new(keeper.clone())),
     };

@@ -1,6 +1,6 @@
 //! Lists and single values.
 
-use keyway_shared::providers::ProviderError;
+use keyway_shared::providers::{ProviderError, Target};
 use keyway_shared::secret::Secret;
 use keyway_shared::sync::remote::{RemoteRow, RemoteValue, RowOwner};
 use keyway_simulator::vercel::{EnvSeed, Preset};
@@ -140,10 +140,10 @@ async fn a_branch_has_its_own_rows() {
         .provider
         .destination(
             &world.session,
-            PROJECT,
-            None,
-            "preview",
-            Some("feature/login"),
+            &Target {
+                branch: Some("feature/login"),
+                ..Target::new(PROJECT, "preview")
+            },
         )
         .await
         .unwrap();

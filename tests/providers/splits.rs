@@ -1,13 +1,13 @@
 //! Rows that give one value to several environments: changing it for one never changes another.
 
 use keyway_shared::domain::job::ErrorCode;
-use keyway_shared::providers::ProviderError;
+use keyway_shared::providers::{ProviderError, Target};
 use keyway_shared::secret::Secret;
 use keyway_simulator::vercel::{EnvSeed, Preset};
 use keyway_simulator::{Action, Fault};
 use serde_json::json;
 
-use crate::support::{World, at, create, failures, made, outside, update};
+use crate::support::{PROJECT, World, at, create, failures, made, outside, update};
 
 #[tokio::test]
 async fn an_update_is_two_calls_and_changes_nothing_else() {
@@ -53,13 +53,7 @@ async fn a_sensitive_row_and_one_with_custom_environments_keep_the_rest() {
     let world = World::new(Preset::LivedIn).await;
     let staging = world
         .provider
-        .destination(
-            &world.session,
-            crate::support::PROJECT,
-            None,
-            "staging",
-            None,
-        )
+        .destination(&world.session, &Target::new(PROJECT, "staging"))
         .await
         .unwrap();
     world.seed(&EnvSeed::new("MIXED", "old", &["production", "preview"]).custom(&staging.scope));

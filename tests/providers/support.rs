@@ -107,12 +107,14 @@ pub(crate) fn session(token: &str, team: Option<&str>) -> Session {
         token: Secret::new(token),
         team_id: team.map(str::to_owned),
         installation_id: None,
+        token_kind: None,
     })
 }
 
 pub(crate) fn at(scope: &str) -> Destination {
     Destination {
         project_id: PROJECT.to_owned(),
+        owner_id: None,
         service_id: None,
         scope: scope.to_owned(),
         custom: !["production", "preview", "development"].contains(&scope),

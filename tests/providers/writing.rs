@@ -1,7 +1,7 @@
 //! Creates, updates and deletes, with the calls they cost.
 
 use keyway_shared::domain::job::ErrorCode;
-use keyway_shared::providers::ProviderError;
+use keyway_shared::providers::{ProviderError, Target};
 use keyway_shared::sync::options::VariableType;
 use keyway_simulator::vercel::{EnvSeed, Options, Preset};
 use keyway_simulator::{Action, Fault};
@@ -135,7 +135,7 @@ async fn custom_environments_and_branches_get_their_own_rows() {
     let world = World::new(Preset::LivedIn).await;
     let staging = world
         .provider
-        .destination(&world.session, PROJECT, None, "staging", None)
+        .destination(&world.session, &Target::new(PROJECT, "staging"))
         .await
         .unwrap();
     let before = outside(world.snapshot(), &staging);

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::domain::connection::{Credential, ProviderAccount, ProviderName, TokenPair};
 use keyway_shared::providers::{
-    Applied, ApplyOptions, Change, Descriptor, Grant, Journal, Notice, NoticeError, Project,
-    Provider, ProviderError, Revocation, Session, Split,
+    Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Project, Provider,
+    ProviderError, Return, Revocation, Session, Split, Target,
 };
 use keyway_shared::secret::Secret;
 use keyway_shared::sync::remote::{Destination, RemoteValue, RemoteView};
@@ -213,32 +213,17 @@ impl Provider for Renewing {
         self.inner.is_canonical_project(project)
     }
 
-    fn is_reserved(&self, key: &str) -> bool {
-        self.inner.is_reserved(key)
-    }
-
-    fn allows_name(&self, key: &str) -> bool {
-        self.inner.allows_name(key)
-    }
-
-    fn authorize_url(&self, state: &str, _: &str) -> Option<String> {
+    fn authorize_url(&self, departure: &Departure<'_>) -> Option<String> {
+        let state = departure.state;
         Some(format!("https://renewing.example.com/?state={state}"))
     }
 
-    async fn exchange_code(&self, _: &str, _: &str) -> Result<Grant, ProviderError> {
+    async fn exchange_code(&self, _: &Return<'_>) -> Result<Grant, ProviderError> {
         Ok(Grant {
             token: self.authorize(),
             team_id: None,
             installation_id: None,
         })
-    }
-
-    fn read_notice<'a>(
-        &self,
-        _: &dyn Fn(&str) -> Option<&'a [u8]>,
-        _: &[u8],
-    ) -> Result<Notice, NoticeError> {
-        Err(NoticeError::NotConfigured)
     }
 
     async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError> {
@@ -278,29 +263,17 @@ impl Provider for Renewing {
         self.inner.project(&self.known(session)?, project).await
     }
 
-    fn known_destination(
-        &self,
-        project_id: &str,
-        service_id: Option<&str>,
-        environment: &str,
-        branch: Option<&str>,
-    ) -> Option<Destination> {
-        self.inner
-            .known_destination(project_id, service_id, environment, branch)
+    fn known_destination(&self, team_id: Option<&str>, target: &Target<'_>) -> Option<Destination> {
+        self.inner.known_destination(team_id, target)
     }
 
     async fn destination(
         &self,
         session: &Session,
-        project_id: &str,
-        service_id: Option<&str>,
-        environment: &str,
-        branch: Option<&str>,
+        target: &Target<'_>,
     ) -> Result<Destination, ProviderError> {
         let session = self.known(session)?;
-        self.inner
-            .destination(&session, project_id, service_id, environment, branch)
-            .await
+        self.inner.destination(&session, target).await
     }
 
     async fn list(

@@ -5,7 +5,7 @@ use keyway_shared::domain::account::Scope;
 use keyway_shared::domain::activity::Action;
 use keyway_shared::domain::connection::{AuthMethod, Credential, ProviderAccount};
 use keyway_shared::domain::names::{PROVIDER_REF_RULE, is_provider_ref};
-use keyway_shared::providers::{ProviderError, Session};
+use keyway_shared::providers::{Provider, ProviderError, Session};
 use keyway_shared::secret::Secret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -87,16 +87,12 @@ pub(crate) async fn connect_provider(
     caller.require(Scope::WriteSecrets)?;
     let name = outside::provider_name(&provider)?;
     let provider = outside::provider(&state, name)?;
-    if !provider
-        .descriptor()
-        .auth_methods
-        .contains(&AuthMethod::Token)
-    {
+    if provider.descriptor().sign_in.tokens.is_empty() {
         return Err(ApiError::conflict(
             "This provider is connected by OAuth, not by a token",
         ));
     }
-    let token = pasted(&body.token)?;
+    let token = pasted(&*provider, &body.token)?;
     if body
         .team_id
         .as_deref()
@@ -108,6 +104,7 @@ pub(crate) async fn connect_provider(
         token: token.clone(),
         team_id: body.team_id.clone(),
         installation_id: None,
+        token_kind: None,
     });
     let account = provider
         .account(&session)
@@ -166,17 +163,14 @@ pub(crate) async fn connect_provider(
     }))
 }
 
-/// The token without the white space that pasting brings along. What cannot stand in a header is no
-/// token of any provider.
-fn pasted(token: &Secret) -> Result<Secret, ApiError> {
-    let text = token.expose().trim();
-    if text.is_empty() {
+/// The token in what was pasted.
+fn pasted(provider: &dyn Provider, pasted: &Secret) -> Result<Secret, ApiError> {
+    let text = pasted.expose();
+    if text.trim().is_empty() {
         return Err(ApiError::field("token", "is required"));
     }
-    if text.len() > MAX_TOKEN || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(ApiError::InvalidToken(
-            "Invalid API token. Please check your token and try again.".into(),
-        ));
-    }
-    Ok(Secret::new(text))
+    let token = (text.len() <= MAX_TOKEN).then(|| provider.token(text));
+    token.flatten().ok_or_else(|| {
+        ApiError::InvalidToken("Invalid API token. Please check your token and try again.".into())
+    })
 }

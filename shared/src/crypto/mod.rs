@@ -4,6 +4,7 @@
 //! [`Ambient`](crate::ambient::Ambient).
 
 pub mod fingerprint;
+pub mod pkce;
 pub mod ring;
 pub mod tokens;
 pub mod webhooks;

@@ -89,6 +89,8 @@ pub struct Connection {
     pub account_name: String,
     /// OAuth or a pasted token.
     pub auth_method: AuthMethod,
+    /// Which of the provider's kinds of token it was, where that was found out.
+    pub token_kind: Option<String>,
     /// Whether it can be used.
     pub status: ConnectionStatus,
     /// Why not, when it has to be made again.
@@ -146,6 +148,8 @@ pub struct Credential {
     /// The installation of our integration that the token belongs to, when there is one. What it
     /// writes bears this id at the provider, and is ours.
     pub installation_id: Option<String>,
+    /// Which of the provider's kinds of token it is. `None`: not found out, or a token of OAuth.
+    pub token_kind: Option<String>,
 }
 
 /// The account behind a credential, as the provider tells it.
@@ -161,6 +165,8 @@ pub struct ProviderAccount {
     pub team_id: Option<String>,
     /// The team's name.
     pub team_name: Option<String>,
+    /// Which of its kinds of token it is, where there are several.
+    pub token_kind: Option<&'static str>,
 }
 
 impl ProviderAccount {

@@ -20,7 +20,7 @@ pub use crate::store::github::BELIEVED;
 use http::Http;
 use recent::Recent;
 pub use roles::{RoleError, Roles};
-pub use sign_in::{SignIn, SignInSettings, UserToken, verifier};
+pub use sign_in::{SignIn, SignInSettings, UserToken};
 
 /// What GitHub's tokens of people begin with.
 const TOKEN_STARTS: [&str; 4] = ["github_pat_", "ghp_", "gho_", "ghu_"];

@@ -4,14 +4,12 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::http::Http;
 use super::{GitHubError, is_token_format, wire};
 use crate::ambient::Ambient;
+use crate::crypto::pkce::challenge;
 use crate::secret::Secret;
 
 /// Path of the exchange, on the origin of GitHub's pages.
@@ -44,15 +42,6 @@ pub struct UserToken {
     pub refresh: Option<Secret>,
 }
 
-/// What the code of a browser is exchanged with: made of the cookie that only this browser has.
-pub fn verifier(cookie: &str) -> Secret {
-    let hash = Sha256::new()
-        .chain_update(b"code verifier ")
-        .chain_update(cookie.as_bytes())
-        .finalize();
-    Secret::new(URL_SAFE_NO_PAD.encode(hash))
-}
-
 /// Signs people in through GitHub.
 #[derive(Debug)]
 pub struct SignIn {
@@ -78,12 +67,11 @@ impl SignIn {
     pub fn authorize_url(&self, state: &str, callback: &str, verifier: &Secret) -> Option<String> {
         let mut url = Url::parse(self.http.origin()).ok()?;
         url.set_path("/login/oauth/authorize");
-        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose().as_bytes()));
         url.query_pairs_mut()
             .append_pair("client_id", &self.settings.client_id)
             .append_pair("redirect_uri", callback)
             .append_pair("state", state)
-            .append_pair("code_challenge", &challenge)
+            .append_pair("code_challenge", &challenge(verifier))
             .append_pair("code_challenge_method", "S256");
         if let Some(scope) = &self.settings.scope {
             url.query_pairs_mut().append_pair("scope", scope);

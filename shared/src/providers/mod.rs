@@ -5,6 +5,7 @@
 //! clients never retry.
 
 pub mod calls;
+pub mod capabilities;
 pub mod error;
 pub mod http;
 pub mod message;
@@ -19,55 +20,16 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use calls::{CallEnd, CallFamily, CallGuard, Calls, Quota, Session, Unguarded};
+pub use capabilities::Descriptor;
 pub use error::ProviderError;
 pub use notice::{Notice, NoticeError, NoticeKind};
 
-use crate::domain::connection::{AuthMethod, Credential, ProviderAccount, ProviderName, TokenPair};
-use crate::domain::gate::Budget;
+use crate::domain::connection::{Credential, ProviderAccount, TokenPair};
 use crate::domain::job::ErrorCode;
 use crate::secret::Secret;
-use crate::sync::limits::Limits;
-use crate::sync::options::VariableType;
+use crate::sync::options::{SyncRequest, VariableType};
 use crate::sync::plan::Action;
 use crate::sync::remote::{Destination, RemoteValue, RemoteView};
-
-/// What a provider is and can do, as data.
-#[derive(Debug, Clone)]
-pub struct Descriptor {
-    /// Its name in paths, SQL and metrics.
-    pub name: ProviderName,
-    /// Its name for people.
-    pub display_name: &'static str,
-    /// How a user can connect now, with this configuration. Empty: not at all.
-    pub auth_methods: Vec<AuthMethod>,
-    /// Whether this program can sync with it.
-    pub available: bool,
-    /// Environments that every project has.
-    pub environments: &'static [&'static str],
-    /// Whether projects have environments of their own making as well.
-    pub custom_environments: bool,
-    /// The environment that a branch may narrow.
-    pub branch_environment: Option<&'static str>,
-    /// Whether projects have services, each with values of its own.
-    pub services: bool,
-    /// Whether values apply only after a new deployment.
-    pub needs_redeploy: bool,
-    /// What it takes.
-    pub limits: Limits,
-    /// How many calls of a family an account may make, as the provider's documentation says.
-    pub budgets: &'static [(CallFamily, Budget)],
-    /// What the operator has to set before OAuth works.
-    pub oauth_settings: &'static [&'static str],
-}
-
-impl Descriptor {
-    /// The budget of a family, if one is known.
-    pub fn budget(&self, family: CallFamily) -> Option<Budget> {
-        let mut budgets = self.budgets.iter();
-        let (_, budget) = budgets.find(|(of, _)| *of == family)?;
-        Some(*budget)
-    }
-}
 
 /// A project of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +47,77 @@ pub struct Project {
     pub framework: Option<String>,
     /// Names that `providerEnvironment` may take.
     pub environments: Vec<String>,
+    /// Its services, where projects have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
+}
+
+/// A part of a project with values of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The canonical id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What a request names of a project. Ids or names, as they were given.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The project's canonical id.
+    pub project_id: &'a str,
+    /// The service.
+    pub service_id: Option<&'a str>,
+    /// The environment.
+    pub environment: &'a str,
+    /// A branch that narrows it.
+    pub branch: Option<&'a str>,
+}
+
+impl<'a> Target<'a> {
+    /// Nothing but an environment of a project.
+    pub const fn new(project_id: &'a str, environment: &'a str) -> Self {
+        Self {
+            project_id,
+            service_id: None,
+            environment,
+            branch: None,
+        }
+    }
+
+    /// What a request names, in a project of this id.
+    pub fn of(request: &'a SyncRequest, project_id: &'a str) -> Self {
+        Self {
+            project_id,
+            service_id: request.service_id.as_deref(),
+            environment: &request.provider_environment,
+            branch: request.git_branch.as_deref(),
+        }
+    }
+}
+
+/// How a browser is sent to the provider.
+#[derive(Debug, Clone, Copy)]
+pub struct Departure<'a> {
+    /// What the browser is to bring back.
+    pub state: &'a str,
+    /// Where to.
+    pub callback: &'a str,
+    /// What only we know until the code is exchanged, for providers that bind the code to it.
+    pub verifier: &'a Secret,
+}
+
+/// With what the browser came back.
+#[derive(Debug, Clone, Copy)]
+pub struct Return<'a> {
+    /// The code.
+    pub code: &'a str,
+    /// Where it was sent to: must be the same.
+    pub callback: &'a str,
+    /// The same as on departure; `None` for an authorization that was begun at the provider.
+    pub verifier: Option<&'a Secret>,
+    /// Who says that it gave the code (RFC 9207).
+    pub issuer: Option<&'a str>,
 }
 
 /// What an OAuth code was exchanged for.
@@ -217,25 +250,29 @@ pub trait Provider: Send + Sync + 'static {
     /// Whether `project` is an id that never changes and names one project only.
     fn is_canonical_project(&self, project: &str) -> bool;
 
-    /// Whether `key` is a name that the platform reserves or injects.
-    fn is_reserved(&self, key: &str) -> bool;
-
-    /// Whether the provider takes variables of this name.
-    fn allows_name(&self, key: &str) -> bool;
+    /// The token in what a user pasted, in the form in which it is kept. `None`: it cannot be one.
+    fn token(&self, pasted: &str) -> Option<Secret> {
+        // A header cannot carry anything else, and few providers give out such a token.
+        let token = pasted.trim();
+        let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        is_token.then(|| Secret::new(token))
+    }
 
     /// The page that a browser is sent to; `None` without OAuth settings.
-    fn authorize_url(&self, state: &str, callback: &str) -> Option<String>;
+    fn authorize_url(&self, departure: &Departure<'_>) -> Option<String>;
 
     /// Exchanges an OAuth code.
-    async fn exchange_code(&self, code: &str, callback: &str) -> Result<Grant, ProviderError>;
+    async fn exchange_code(&self, back: &Return<'_>) -> Result<Grant, ProviderError>;
 
     /// Reads what the provider tells by itself, once its signature was found to fit the body as it came.
-    /// `header` gives a header of the call.
+    /// `_header` gives a header of the call. Providers that tell nothing have none set up.
     fn read_notice<'a>(
         &self,
-        header: &dyn Fn(&str) -> Option<&'a [u8]>,
-        body: &[u8],
-    ) -> Result<Notice, NoticeError>;
+        _header: &dyn Fn(&str) -> Option<&'a [u8]>,
+        _body: &[u8],
+    ) -> Result<Notice, NoticeError> {
+        Err(NoticeError::NotConfigured)
+    }
 
     /// Verifies a credential by asking whose it is.
     async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError>;
@@ -248,10 +285,14 @@ pub trait Provider: Send + Sync + 'static {
     }
 
     /// What giving this credential back would do.
-    fn revocation(&self, credential: &Credential) -> Revocation;
+    fn revocation(&self, _credential: &Credential) -> Revocation {
+        Revocation::ByHand
+    }
 
     /// Gives the credential back. One that the provider does not take any more was given back before.
-    async fn revoke(&self, session: &Session) -> Result<(), ProviderError>;
+    async fn revoke(&self, _session: &Session) -> Result<(), ProviderError> {
+        Err(ProviderError::Forbidden)
+    }
 
     /// Every project that the credential can see.
     async fn projects(&self, session: &Session) -> Result<Vec<Project>, ProviderError>;
@@ -259,25 +300,15 @@ pub trait Provider: Send + Sync + 'static {
     /// One project, by id or name.
     async fn project(&self, session: &Session, project: &str) -> Result<Project, ProviderError>;
 
-    /// The destination, when no call is needed to tell: a canonical project and an environment that
-    /// every project has.
-    fn known_destination(
-        &self,
-        project_id: &str,
-        service_id: Option<&str>,
-        environment: &str,
-        branch: Option<&str>,
-    ) -> Option<Destination>;
+    /// The destination, when no call is needed to tell. `team_id` is that of the connection.
+    fn known_destination(&self, team_id: Option<&str>, target: &Target<'_>) -> Option<Destination>;
 
     /// Resolves an environment's name. Built-in names cost no call; an unknown name is
     /// [`ProviderError::UnknownEnvironment`] with the known ones, never a default.
     async fn destination(
         &self,
         session: &Session,
-        project_id: &str,
-        service_id: Option<&str>,
-        environment: &str,
-        branch: Option<&str>,
+        target: &Target<'_>,
     ) -> Result<Destination, ProviderError>;
 
     /// Every row of the project.
@@ -287,13 +318,16 @@ pub trait Provider: Send + Sync + 'static {
         destination: &Destination,
     ) -> Result<RemoteView, ProviderError>;
 
-    /// Reads one value. The stamp is that of the very answer that bore the value.
+    /// Reads one value. The stamp is that of the very answer that bore the value. Only called for rows
+    /// that were listed as [`RemoteValue::Unread`].
     async fn read(
         &self,
-        session: &Session,
-        destination: &Destination,
-        row_id: &str,
-    ) -> Result<(RemoteValue, Option<String>), ProviderError>;
+        _session: &Session,
+        _destination: &Destination,
+        _row_id: &str,
+    ) -> Result<(RemoteValue, Option<String>), ProviderError> {
+        Ok((RemoteValue::Unreadable, None))
+    }
 
     /// Carries out changes against the rows that `view` showed: creates and updates first, deletes
     /// last and only when everything before succeeded. No environment outside the destination ever
@@ -309,11 +343,14 @@ pub trait Provider: Send + Sync + 'static {
     ) -> Applied;
 
     /// Finishes a split that an earlier run left open: gives our scope its own row with `value`, or,
-    /// without a value, gives the scope back to the row it was taken from. Looks before it writes.
+    /// without a value, gives the scope back to the row it was taken from. Looks before it writes. For
+    /// providers whose changes never need two calls there is nothing to finish.
     async fn close_split(
         &self,
-        session: &Session,
-        split: &Split,
-        value: Option<&Secret>,
-    ) -> Result<(), ProviderError>;
+        _session: &Session,
+        _split: &Split,
+        _value: Option<&Secret>,
+    ) -> Result<(), ProviderError> {
+        Ok(())
+    }
 }

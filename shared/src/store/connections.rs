@@ -15,7 +15,7 @@ use crate::secret::Secret;
 macro_rules! columns {
     () => {
         "id, user_id, provider, provider_account_id, provider_user_id, provider_team_id,
-         installation_id, account_name, auth_method, status, status_reason, token_version,
+         installation_id, account_name, auth_method, token_kind, status, status_reason, token_version,
          token_expires_at, refresh_ciphertext IS NOT NULL AS renewable,
          previous_ciphertext IS NOT NULL AS unproven, created_at, updated_at"
     };
@@ -32,6 +32,7 @@ struct ConnectionRow {
     installation_id: Option<String>,
     account_name: String,
     auth_method: String,
+    token_kind: Option<String>,
     status: String,
     status_reason: Option<String>,
     token_version: i64,
@@ -67,6 +68,7 @@ impl TryFrom<ConnectionRow> for Connection {
             provider_team_id: row.provider_team_id,
             installation_id: row.installation_id,
             account_name: row.account_name,
+            token_kind: row.token_kind,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
@@ -266,6 +268,7 @@ impl Tx {
             token,
             team_id: connection.provider_team_id.clone(),
             installation_id: connection.installation_id.clone(),
+            token_kind: connection.token_kind.clone(),
         };
         Ok(Some((connection, credential)))
     }
@@ -387,8 +390,8 @@ impl Tx {
             "INSERT INTO connections (id, user_id, provider, provider_account_id, provider_user_id,
                  provider_team_id, installation_id, account_name, auth_method, token_ciphertext,
                  token_key_id, status, created_at, updated_at, refresh_ciphertext, refresh_key_id,
-                 token_expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                 token_expires_at, token_kind)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              ON CONFLICT (user_id, provider, provider_account_id) DO NOTHING"
         )
         .bind(connection.id)
@@ -408,6 +411,7 @@ impl Tx {
         .bind(refresh)
         .bind(refresh_key_id)
         .bind(pair.expires_at)
+        .bind(&connection.token_kind)
         .execute(conn)
         })?;
         Ok(rows == 1)
@@ -427,7 +431,7 @@ impl Tx {
                  status_reason = NULL, token_version = $12, refresh_ciphertext = $13,
                  refresh_key_id = $14, token_expires_at = $15, previous_ciphertext = NULL,
                  previous_key_id = NULL, previous_expires_at = NULL, renewal_id = NULL,
-                 renewing_until = NULL
+                 renewing_until = NULL, token_kind = $16
              WHERE id = $1"
         )
         .bind(connection.id)
@@ -445,6 +449,7 @@ impl Tx {
         .bind(refresh)
         .bind(refresh_key_id)
         .bind(pair.expires_at)
+        .bind(&connection.token_kind)
         .execute(conn))?;
         one_row(rows, "connections", connection.id)?;
         self.resume_reconnected_links(connection.id, connection.updated_at)

@@ -84,6 +84,7 @@ impl TryFrom<PendingRow> for PendingConnection {
                 email: None,
                 team_id: row.provider_team_id,
                 team_name: row.team_name,
+                token_kind: None,
             },
             installation_id: row.installation_id,
             next: row.next,

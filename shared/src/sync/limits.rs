@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Most variables in one environment.
-    pub max_variables: usize,
+    pub max_variables: Option<usize>,
     /// Most bytes of names and values that one deployment gets.
     pub deployment_bytes: Option<usize>,
     /// Most bytes of one variable, name and value, on the provider's edge runtime.

@@ -6,5 +6,6 @@ pub mod options;
 pub mod plan;
 pub mod planner;
 pub mod remote;
+pub mod reserved;
 pub mod saved;
 pub mod warnings;

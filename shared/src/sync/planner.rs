@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::options::{DeleteScope, Direction, OnConflict, SyncRequest};
 use super::plan::{Action, Plan, Planned, Reason};
 use super::remote::{Destination, Fingerprint, RemoteRow, RemoteValue, RemoteView, RowOwner};
+use super::reserved::ReservedNames;
 use crate::domain::names;
 use crate::domain::vault::VaultSnapshot;
 use crate::secret::Secret;
@@ -16,11 +17,11 @@ use crate::secret::Secret;
 const AUTOMATIC_DELETES: usize = 10;
 
 /// What a provider takes.
-pub struct Rules<'a> {
-    /// The platform reserves or injects it.
-    pub is_reserved: &'a dyn Fn(&str) -> bool,
+pub struct Rules {
+    /// Names that the platform reserves or injects.
+    pub reserved: ReservedNames,
     /// The provider takes variables of this name.
-    pub allows: &'a dyn Fn(&str) -> bool,
+    pub allows: fn(&str) -> bool,
     /// Its limits.
     pub limits: Limits,
 }
@@ -48,7 +49,7 @@ pub struct Inputs<'a> {
     /// Keys of the destination that other vault environments wrote.
     pub foreign: &'a BTreeSet<String>,
     /// The provider's rules.
-    pub rules: Rules<'a>,
+    pub rules: Rules,
 }
 
 /// Why a sync must not write anything.
@@ -116,7 +117,7 @@ impl Inputs<'_> {
     }
 
     fn is_reserved(&self, key: &str, row: Option<&RemoteRow>) -> bool {
-        (self.rules.is_reserved)(key) || row.is_some_and(|row| row.owner == RowOwner::Platform)
+        self.rules.reserved.has(key) || row.is_some_and(|row| row.owner == RowOwner::Platform)
     }
 }
 
@@ -283,7 +284,7 @@ fn refusal(inputs: &Inputs<'_>, plan: &Plan, rows: &BTreeMap<&str, &RemoteRow>) 
         });
     }
     let (before, allowed) = match inputs.request.direction {
-        Direction::Push => (rows.len(), inputs.rules.limits.max_variables),
+        Direction::Push => (rows.len(), inputs.rules.limits.max_variables?),
         Direction::Pull => (inputs.vault.values.len(), names::MAX_SECRETS),
     };
     let creates = plan.with(Action::Create).count();

@@ -58,6 +58,10 @@ pub struct RemoteRow {
 pub struct Destination {
     /// The project's canonical id.
     pub project_id: String,
+    /// The account that the project belongs to, where the provider's addresses name it. Not part of what
+    /// the destination is: the project is enough for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<String>,
     /// The service.
     pub service_id: Option<String>,
     /// Built-in environment name, or a custom environment's id.

@@ -108,12 +108,14 @@ pub fn warnings(inputs: &Inputs<'_>, plan: &Plan, refusal: Option<&Refusal>) -> 
         let deletes = plan.with(Action::Delete).count();
         // Deletes come last: at its fullest the target holds what it had and what is new.
         let fullest = rows.len() + creates;
-        if fullest * 100 >= limits.max_variables * NEAR && fullest <= limits.max_variables {
+        if let Some(most) = limits.max_variables
+            && fullest * 100 >= most * NEAR
+            && fullest <= most
+        {
             let message = format!(
                 "The environment would hold {} variables ({fullest} before deletes); it takes at \
-                 most {}.",
-                fullest - deletes,
-                limits.max_variables
+                 most {most}.",
+                fullest - deletes
             );
             warn(WarningCode::NearTheLimit, message, Vec::new());
         }

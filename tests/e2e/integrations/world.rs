@@ -121,6 +121,7 @@ impl World {
         let known = tx.find_connection(self.account.user.id, self.connection);
         let connection = Connection {
             installation_id: Some(installation.to_owned()),
+            token_kind: None,
             auth_method: AuthMethod::OAuth,
             ..known.await.expect("an answer").expect("a connection")
         };

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::domain::connection::Connection;
-use keyway_shared::domain::gate::{Ask, Barrier, Budget, ClosedGate, Gate, Turn};
+use keyway_shared::domain::gate::{Ask, Barrier, ClosedGate, Gate, Turn};
 use keyway_shared::domain::job::{Job, JobClass, JobKind};
+use keyway_shared::providers::capabilities::Budgets;
 use keyway_shared::providers::{CallEnd, CallFamily, CallGuard, Provider, ProviderError, Quota};
 use keyway_shared::queue::Gates;
 use keyway_shared::queue::gates::{Caller, News};
@@ -38,7 +39,7 @@ pub(crate) struct Gatekeeper {
     store: Store,
     ambient: Ambient,
     caller: Caller,
-    budgets: [Option<Budget>; FAMILIES],
+    budgets: Budgets,
     background: bool,
     pulls: bool,
     patience: Duration,
@@ -67,7 +68,7 @@ impl Gatekeeper {
             store: engine.store().clone(),
             ambient: engine.context.ambient.clone(),
             caller,
-            budgets: std::array::from_fn(|at| provider.descriptor().budget(CallFamily::ALL[at])),
+            budgets: provider.descriptor().budgets,
             background: job.class == JobClass::Background,
             pulls: is_sync && job.request.direction == Direction::Pull,
             patience: engine.options().patience,
@@ -85,7 +86,7 @@ impl Gatekeeper {
     async fn ask(&self, family: CallFamily) -> Turn {
         let ask = Ask {
             now: self.now(),
-            budget: self.budgets[family as usize],
+            budget: self.budgets.of(family),
             background: self.background,
             waited: self.waited.load(Ordering::Relaxed),
             urgent: self.guard.is_splitting(),
@@ -150,7 +151,7 @@ impl Gatekeeper {
     }
 
     async fn refused(&self, family: CallFamily, until: Option<DateTime<Utc>>, quota: Quota) {
-        let (budget, now) = (self.budgets[family as usize], self.now());
+        let (budget, now) = (self.budgets.of(family), self.now());
         let until = until.map(|until| until.timestamp_millis());
         let total = quota.total;
         let news = News::Refused { until, total };
@@ -205,13 +206,14 @@ impl Gatekeeper {
 impl CallGuard for Gatekeeper {
     async fn before(&self, family: CallFamily) -> Result<(), ProviderError> {
         let mut patience = self.patience(family);
+        let counted_as = self.budgets.counted_as(family);
         loop {
             if self.guard.stop(family.writes()).is_some() {
                 return Err(ProviderError::Stopped);
             }
-            let (until, barrier) = match self.ask(family).await {
+            let (until, barrier) = match self.ask(counted_as).await {
                 Turn::Go { watched, left } => {
-                    let at = family as usize;
+                    let at = counted_as as usize;
                     self.watched[at].fetch_or(watched, Ordering::Relaxed);
                     self.left[at].store(left.unwrap_or(u32::MAX), Ordering::Relaxed);
                     break;
@@ -241,6 +243,7 @@ impl CallGuard for Gatekeeper {
     }
 
     async fn after(&self, family: CallFamily, end: CallEnd<'_>) {
+        let family = self.budgets.counted_as(family);
         match end.error {
             Some(ProviderError::RateLimited { until }) => {
                 self.refused(family, *until, end.quota).await;
@@ -248,7 +251,7 @@ impl CallGuard for Gatekeeper {
             Some(error) if error.is_failure_of_provider() => self.failed(family).await,
             _ => {
                 if let Some(news) = self.news(family, end.quota) {
-                    let budget = self.budgets[family as usize];
+                    let budget = self.budgets.of(family);
                     let now = self.now();
                     self.gates
                         .tell(&self.caller, family, budget, now, news)

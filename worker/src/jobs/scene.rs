@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use futures::{StreamExt, TryStreamExt};
 use keyway_shared::domain::job::{ErrorCode, JobKind, project_key};
 use keyway_shared::domain::vault::VaultSnapshot;
-use keyway_shared::providers::{Provider, ProviderError, Session};
+use keyway_shared::providers::{Provider, ProviderError, Session, Target};
 use keyway_shared::secret::Secret;
 use keyway_shared::sync::filter::KeyFilter;
 use keyway_shared::sync::options::Direction;
@@ -82,7 +82,8 @@ impl Run<'_> {
             .get(connection.provider)
             .ok_or_else(|| gone("The connection's provider is not available here."))?;
         // Most places are known without a call: then one snapshot, taken after the claim, tells it all.
-        let memory = match self.known_place(&*provider) {
+        let team_id = connection.provider_team_id.as_deref();
+        let memory = match self.known_place(&*provider, team_id) {
             Some((destination, place)) => Some(self.recall(&mut tx, destination, place).await?),
             None => None,
         };
@@ -102,14 +103,14 @@ impl Run<'_> {
 
     /// The destination, when it is known without a call and, where the job writes, the project is
     /// already this job's.
-    fn known_place(&self, provider: &dyn Provider) -> Option<(Destination, Place)> {
+    fn known_place(
+        &self,
+        provider: &dyn Provider,
+        team_id: Option<&str>,
+    ) -> Option<(Destination, Place)> {
         let request = &self.job.request;
-        let destination = provider.known_destination(
-            &request.project_id,
-            request.service_id.as_deref(),
-            &request.provider_environment,
-            request.git_branch.as_deref(),
-        )?;
+        let target = Target::of(request, &request.project_id);
+        let destination = provider.known_destination(team_id, &target)?;
         let place = place(provider, &destination);
         let taken = self.job.kind != JobKind::Sync
             || self.job.project_key.as_ref() == Some(&place.project_key);
@@ -224,13 +225,7 @@ impl Run<'_> {
             self.close_splits(provider, session, open).await?;
         }
         let destination = provider
-            .destination(
-                session,
-                &project_id,
-                request.service_id.as_deref(),
-                &request.provider_environment,
-                request.git_branch.as_deref(),
-            )
+            .destination(session, &Target::of(request, &project_id))
             .await?;
         if destination.is_unnamed_in(request) {
             let Standing { asker, environment } = standing;
@@ -337,7 +332,7 @@ impl Run<'_> {
     }
 
     pub(super) fn with_inputs<T>(&self, scene: &Scene, f: impl FnOnce(&Inputs<'_>) -> T) -> T {
-        let provider = &scene.provider;
+        let is = scene.provider.descriptor();
         f(&Inputs {
             request: &self.job.request,
             filter: &scene.filter,
@@ -350,9 +345,9 @@ impl Run<'_> {
             managed: &scene.managed,
             foreign: &scene.foreign,
             rules: Rules {
-                is_reserved: &|key| provider.is_reserved(key),
-                allows: &|key| provider.allows_name(key),
-                limits: provider.descriptor().limits,
+                reserved: is.reserved,
+                allows: is.allows_name,
+                limits: is.limits,
             },
         })
     }

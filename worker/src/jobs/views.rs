@@ -62,7 +62,8 @@ impl Run<'_> {
             return Err(refused(refusal, false));
         }
         let theirs = self.remote_keys(&scene);
-        let is_ours = |key: &str| !scene.provider.is_reserved(key);
+        let reserved = scene.provider.descriptor().reserved;
+        let is_ours = |key: &str| !reserved.has(key);
         let ours: BTreeSet<&str> = scene.vault.values.keys().map(String::as_str).collect();
         let mut report = DiffReport {
             keyway_count: ours.len() as u64,
@@ -110,11 +111,10 @@ impl Run<'_> {
     /// Keys at the destination that are not the platform's.
     #[expect(clippy::unused_self, reason = "reads like its siblings")]
     fn remote_keys<'s>(&self, scene: &'s Scene) -> BTreeSet<&'s str> {
+        let reserved = scene.provider.descriptor().reserved;
         let rows = scene.view.at(&scene.destination);
         rows.into_iter()
-            .filter(|(key, row)| {
-                row.owner != RowOwner::Platform && !scene.provider.is_reserved(key)
-            })
+            .filter(|(key, row)| row.owner != RowOwner::Platform && !reserved.has(key))
             .map(|(key, _)| key)
             .collect()
     }

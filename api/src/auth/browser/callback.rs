@@ -3,9 +3,10 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use keyway_shared::crypto::pkce::verifier;
 use keyway_shared::crypto::tokens::hash_token;
 use keyway_shared::domain::account::User;
-use keyway_shared::github::{GitHubError, RoleError, SignIn, verifier};
+use keyway_shared::github::{GitHubError, RoleError, SignIn};
 use keyway_shared::store::BrowserSignIn;
 use keyway_shared::store::github::KeptToken;
 use serde::Deserialize;

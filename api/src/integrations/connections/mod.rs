@@ -127,6 +127,7 @@ pub(super) fn new_connection(
         installation_id,
         account_name: account.display_name().to_owned(),
         auth_method,
+        token_kind: account.token_kind.map(str::to_owned),
         status: ConnectionStatus::Active,
         status_reason: None,
         token: TokenState::default(),

@@ -3,7 +3,7 @@
 use keyway_shared::domain::connection::Connection;
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::vault::Role;
-use keyway_shared::providers::ProviderError;
+use keyway_shared::providers::{ProviderError, Target};
 use keyway_shared::store::{Constraint, StoreError, Tx};
 use uuid::Uuid;
 
@@ -71,10 +71,12 @@ async fn is_same_place(line: &Line, link: &Link) -> Result<bool, ProviderError> 
     let destination = provider
         .destination(
             session,
-            &project.id,
-            link.service_id.as_deref(),
-            &link.provider_environment,
-            link.git_branch.as_deref(),
+            &Target {
+                project_id: &project.id,
+                service_id: link.service_id.as_deref(),
+                environment: &link.provider_environment,
+                branch: link.git_branch.as_deref(),
+            },
         )
         .await?;
     // One that was saved before environments were resolved has the name for the provider's own.

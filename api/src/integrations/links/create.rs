@@ -8,7 +8,7 @@ use keyway_shared::domain::job::{JobKind, project_key};
 use keyway_shared::domain::link::Link;
 use keyway_shared::domain::upkeep::Upkeep;
 use keyway_shared::domain::vault::Role;
-use keyway_shared::providers::{Project, Provider, ProviderError};
+use keyway_shared::providers::{Project, Provider, ProviderError, Target};
 use keyway_shared::store::{Constraint, StoreError, Tx};
 use keyway_shared::sync::options::{DeleteScope, Direction, SyncRequest};
 use keyway_shared::sync::remote::Destination;
@@ -228,18 +228,31 @@ async fn resolve(
 ) -> Result<(Project, Destination), ProviderError> {
     let (provider, session) = (&line.provider, &line.session);
     let project = provider.project(session, &selection.project_id).await?;
-    let service = selection.service_id.as_deref();
-    let branch = selection.git_branch.as_deref();
-    let find = |name| provider.destination(session, &project.id, service, name, branch);
-    let destination = find(&selection.provider_environment).await?;
+    let find = |name: String| {
+        let (project_id, selection) = (&project.id, &*selection);
+        async move {
+            let target = Target {
+                project_id,
+                service_id: selection.service_id.as_deref(),
+                environment: &name,
+                branch: selection.git_branch.as_deref(),
+            };
+            provider.destination(session, &target).await
+        }
+    };
+    let destination = find(selection.provider_environment.clone()).await?;
+    let mut named = None;
     if destination.custom && destination.scope == selection.provider_environment {
-        let built_in = provider.descriptor().environments;
+        let built_in = provider.descriptor().environments.fixed;
         for name in &project.environments {
-            if !built_in.contains(&name.as_str()) && find(name).await? == destination {
-                selection.provider_environment.clone_from(name);
+            if !built_in.contains(&name.as_str()) && find(name.clone()).await? == destination {
+                named = Some(name.clone());
                 break;
             }
         }
+    }
+    if let Some(name) = named {
+        selection.provider_environment = name;
     }
     Ok((project, destination))
 }

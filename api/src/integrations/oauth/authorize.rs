@@ -5,10 +5,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use chrono::TimeDelta;
+use keyway_shared::crypto::pkce::verifier;
 use keyway_shared::crypto::tokens::{hash_token, random_token};
 use keyway_shared::domain::account::{Scope, User};
 use keyway_shared::domain::connection::ProviderName;
-use keyway_shared::providers::Descriptor;
+use keyway_shared::providers::{Departure, Descriptor};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::OAuthState;
 use serde::Deserialize;
@@ -238,7 +239,11 @@ async fn send_away(
     let (token, browser) = (random_token(&state.ambient), random_token(&state.ambient));
     let callback = callback_url(&state.options, name);
     let page = provider
-        .authorize_url(token.expose(), &callback)
+        .authorize_url(&Departure {
+            state: token.expose(),
+            callback: &callback,
+            verifier: &verifier(browser.expose()),
+        })
         .ok_or_else(|| not_set_up(provider.descriptor()))?;
 
     let mut tx = state.store.begin().await?;
@@ -262,11 +267,16 @@ async fn send_away(
 }
 
 fn not_set_up(provider: &Descriptor) -> ApiError {
-    ApiError::conflict(format!(
-        "OAuth with {} is not set up here: the operator has to set {}. A token works without: POST \
-         /v1/integrations/{}/connect",
-        provider.display_name,
-        provider.oauth_settings.join(", "),
-        provider.name
-    ))
+    let (display, name) = (provider.display_name, provider.name);
+    let with_a_token = format!("POST /v1/integrations/{name}/connect");
+    ApiError::conflict(match &provider.sign_in.oauth {
+        Some(oauth) => format!(
+            "OAuth with {display} is not set up here: the operator has to set {}. A token works without: \
+             {with_a_token}",
+            oauth.settings.join(", "),
+        ),
+        None => format!(
+            "{display} has no OAuth for services like this one. Connect with a token: {with_a_token}"
+        ),
+    })
 }

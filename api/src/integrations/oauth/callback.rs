@@ -3,9 +3,11 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use keyway_shared::crypto::pkce::verifier;
 use keyway_shared::crypto::tokens::hash_token;
 use keyway_shared::domain::account::User;
 use keyway_shared::domain::connection::ProviderName;
+use keyway_shared::secret::Secret;
 use keyway_shared::store::OAuthState;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -40,6 +42,9 @@ pub(crate) struct CallbackFields {
     pub(super) next: Option<String>,
     /// Where it was begun: `external`, `marketplace` or `deploy-button`.
     pub(super) source: Option<String>,
+    /// Who gave the code, at providers that say so. It must be the provider.
+    #[param(example = "https://backboard.railway.com/oauth")]
+    pub(super) iss: Option<String>,
     /// Why the user did not agree.
     error: Option<String>,
 }
@@ -100,12 +105,16 @@ async fn finish(
     let name = outside::provider_name(provider)?;
     let provider = outside::provider(state, name)?;
     let display = provider.descriptor().display_name;
-    let (started, user) = take(state, name, headers, token).await?;
+    let Taken {
+        started,
+        user,
+        verifier,
+    } = take(state, name, headers, token).await?;
     if fields.error.is_some() {
         return Err(declined(display));
     }
     is_still(state, headers, &user).await?;
-    let exchanged = exchange(state, &*provider, name, fields).await?;
+    let exchanged = exchange(state, &*provider, name, fields, Some(&verifier)).await?;
     let who = Connecting {
         user: &user,
         provider: name,
@@ -136,6 +145,10 @@ async fn begun_elsewhere(
     if fields.error.is_some() {
         return Err(declined(provider.descriptor().display_name));
     }
+    let oauth = provider.descriptor().sign_in.oauth;
+    if !oauth.is_some_and(|oauth| oauth.begins_there) {
+        return Err(spent());
+    }
     // What such a start always brings: without either this is a broken link, and no reason to ask the
     // provider anything.
     if present(fields.code.as_deref()).is_none()
@@ -146,13 +159,21 @@ async fn begun_elsewhere(
     pending::begin(state, &*provider, name, fields).await
 }
 
+/// What was begun.
+struct Taken {
+    started: OAuthState,
+    user: User,
+    /// What the code may be bound to.
+    verifier: Secret,
+}
+
 /// Takes the state out, which works once, and sees that this is the browser that began.
 async fn take(
     state: &ApiState,
     name: ProviderName,
     headers: &HeaderMap,
     token: &str,
-) -> Result<(OAuthState, User), Refusal> {
+) -> Result<Taken, Refusal> {
     let mut tx = state.store.begin().await?;
     let now = tx.now().await?;
     let found = tx.take_oauth_state(&hash_token(token), now).await?;
@@ -165,10 +186,13 @@ async fn take(
     let (Some(started), Some(user)) = (started, user) else {
         return Err(spent());
     };
-    if AWAY.is_in(headers, &started.browser_hash) {
-        Ok((started, user))
-    } else {
-        Err(Refusal::another_browser())
+    match AWAY.find(headers, &started.browser_hash) {
+        Some(cookie) => Ok(Taken {
+            verifier: verifier(cookie),
+            started,
+            user,
+        }),
+        None => Err(Refusal::another_browser()),
     }
 }
 

@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 use keyway_shared::domain::connection::{Credential, ProviderAccount, ProviderName, TokenPair};
 use keyway_shared::domain::names::is_provider_ref;
-use keyway_shared::providers::{Provider, ProviderError, Session};
+use keyway_shared::providers::{Provider, ProviderError, Return, Session};
+use keyway_shared::secret::Secret;
 
 use super::callback::CallbackFields;
 use super::{Refusal, callback_url};
@@ -23,6 +24,7 @@ pub(super) async fn exchange(
     provider: &dyn Provider,
     name: ProviderName,
     fields: &CallbackFields,
+    verifier: Option<&Secret>,
 ) -> Result<Exchanged, Refusal> {
     let display = provider.descriptor().display_name;
     let code = present(fields.code.as_deref()).ok_or_else(|| {
@@ -35,10 +37,13 @@ pub(super) async fn exchange(
     })?;
     let callback = callback_url(&state.options, name);
     let failed = |error: ProviderError| refusal(name, display, &error);
-    let grant = provider
-        .exchange_code(code, &callback)
-        .await
-        .map_err(failed)?;
+    let back = Return {
+        code,
+        callback: &callback,
+        verifier,
+        issuer: fields.iss.as_deref(),
+    };
+    let grant = provider.exchange_code(&back).await.map_err(failed)?;
     // Anybody can write into an address; what came with the token counts. Where the two differ, the
     // code is not the one that the rest of the address was made for.
     let told = present(fields.configuration_id.as_deref());
@@ -64,6 +69,7 @@ pub(super) async fn exchange(
         token: grant.token.access.clone(),
         team_id: grant.team_id.clone(),
         installation_id: grant.installation_id.clone(),
+        token_kind: None,
     });
     let account = provider.account(&session).await.map_err(failed)?;
     Ok(Exchanged {

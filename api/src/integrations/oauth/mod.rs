@@ -17,7 +17,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use keyway_shared::crypto::tokens::hash_token;
 use keyway_shared::domain::connection::ProviderName;
-use keyway_shared::providers::Provider;
+use keyway_shared::providers::{Departure, Provider};
+use keyway_shared::secret::Secret;
 use keyway_shared::store::StoreError;
 use url::Url;
 
@@ -54,7 +55,12 @@ impl Cookie {
     /// Whether the browser has the one of which this is the hash. It may send one of an outer path or
     /// domain as well.
     fn is_in(&self, headers: &HeaderMap, hash: &[u8; 32]) -> bool {
-        cookies::all(headers, self.name).any(|value| hash_token(value) == *hash)
+        self.find(headers, hash).is_some()
+    }
+
+    /// The same, with what is in it.
+    fn find<'a>(&self, headers: &'a HeaderMap, hash: &[u8; 32]) -> Option<&'a str> {
+        cookies::all(headers, self.name).find(|value| hash_token(value) == *hash)
     }
 
     /// Gives the browser one; `value` is one of our own tokens.
@@ -207,7 +213,12 @@ fn callback_url(options: &ApiOptions, provider: ProviderName) -> String {
 
 /// The origin of the provider's pages.
 fn origin(provider: &dyn Provider) -> Option<String> {
-    let home = Url::parse(&provider.authorize_url("x", "x")?).ok()?;
+    let departure = Departure {
+        state: "x",
+        callback: "x",
+        verifier: &Secret::new("x"),
+    };
+    let home = Url::parse(&provider.authorize_url(&departure)?).ok()?;
     Some(home.origin().ascii_serialization())
 }
 

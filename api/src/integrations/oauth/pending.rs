@@ -45,7 +45,7 @@ pub(super) async fn begin(
     name: ProviderName,
     fields: &CallbackFields,
 ) -> Result<Response, Refusal> {
-    let exchanged = exchange(state, provider, name, fields).await?;
+    let exchanged = exchange(state, provider, name, fields, None).await?;
     let browser = random_token(&state.ambient);
     let mut tx = state.store.begin().await?;
     let pending = PendingConnection {

@@ -45,9 +45,9 @@ impl Selection {
             let message = format!("{} has no services", provider.display_name);
             return Err(ApiError::field("serviceId", message));
         }
-        let narrows = provider.branch_environment == Some(self.provider_environment.as_str());
+        let narrows = provider.environments.branches == Some(self.provider_environment.as_str());
         if self.git_branch.is_some() && !narrows {
-            let message = match provider.branch_environment {
+            let message = match provider.environments.branches {
                 Some(name) => format!("can only narrow the environment {name}"),
                 None => format!("cannot be used with {}", provider.display_name),
             };

@@ -69,7 +69,8 @@ pub(crate) async fn get_sync_status(
         connection_id: fields.connection_id,
         project_id: fields.project_id,
         service_id: fields.service_id,
-        provider_environment: wanted(&fields.environment).to_owned(),
+        // Told below, once it is known which provider it is.
+        provider_environment: production(),
         keyway_environment: fields.environment,
         git_branch: None,
     };
@@ -128,23 +129,9 @@ fn linked<'a>(
         })
 }
 
-fn wanted(name: &str) -> &'static str {
-    match name {
-        "staging" => "preview",
-        "dev" | "development" => "development",
-        _ => "production",
-    }
-}
-
-/// The provider's environment that a vault's environment of this name stands for. For reading only:
-/// a sync names its environment.
+/// The provider's environment that a vault's environment of this name stands for. Where that cannot be
+/// said it is production, for reading only: a sync names its environment.
 fn by_name(name: &str, opened: &Opened) -> &'static str {
-    let wanted = wanted(name);
-    opened
-        .provider
-        .descriptor()
-        .environments
-        .iter()
-        .find(|known| **known == wanted)
-        .map_or("production", |known| *known)
+    let environments = &opened.provider.descriptor().environments;
+    environments.suggested(name).unwrap_or("production")
 }

@@ -26,14 +26,18 @@ use async_trait::async_trait;
 
 use self::apply::Run;
 use self::client::Client;
+use super::capabilities::{
+    Budgets, Effect, Environments, OAuth, Reading, SignIn, TokenKind, Values, WriteOnly, Writes,
+};
 use super::http::{HttpClient, SetupError};
 use super::{
-    Applied, ApplyOptions, Change, Descriptor, Grant, Journal, Notice, NoticeError, Project,
-    Provider, ProviderError, Revocation, Session, Split,
+    Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Notice, NoticeError,
+    Project, Provider, ProviderError, Return, Revocation, Session, Split, Target,
 };
 use crate::ambient::Ambient;
-use crate::domain::connection::{AuthMethod, Credential, ProviderAccount, ProviderName};
+use crate::domain::connection::{Credential, ProviderAccount, ProviderName};
 use crate::domain::gate::{Budget, CallFamily};
+use crate::domain::names::is_secret_name;
 use crate::secret::Secret;
 use crate::sync::limits::Limits;
 use crate::sync::remote::{Destination, RemoteValue, RemoteView};
@@ -79,13 +83,19 @@ impl VercelSettings {
 /// Calls that an owner (a team, or a user) may make, as Vercel's page on limits said in April 2026. It
 /// counts each of them by itself. Creates and deletes of a batch are one call. Of `Account` it names
 /// users (500) and teams (600); projects are taken to be no better off.
-const BUDGETS: &[(CallFamily, Budget)] = &[
+const BUDGETS: Budgets = Budgets::Apart(&[
     (CallFamily::Read, Budget::a_minute(500)),
     (CallFamily::Create, Budget::a_minute(120)),
     (CallFamily::Update, Budget::a_minute(120)),
     (CallFamily::Delete, Budget::a_minute(60)),
     (CallFamily::Account, Budget::a_minute(500)),
-];
+]);
+
+const TOKENS: &[TokenKind] = &[TokenKind {
+    name: "access",
+    display_name: "Access token",
+    reach: "The projects of its user, or of the team that it is used for.",
+}];
 
 /// The provider.
 #[derive(Debug)]
@@ -118,33 +128,59 @@ impl Vercel {
 }
 
 fn descriptor(oauth: bool) -> Descriptor {
-    let auth_methods = if oauth {
-        vec![AuthMethod::OAuth, AuthMethod::Token]
-    } else {
-        vec![AuthMethod::Token]
-    };
     Descriptor {
         name: ProviderName::Vercel,
         display_name: "Vercel",
-        auth_methods,
-        available: true,
-        environments: rows::BUILT_IN,
-        custom_environments: true,
-        branch_environment: Some("preview"),
+        sign_in: SignIn {
+            oauth: Some(OAuth {
+                is_configured: oauth,
+                pkce: false,
+                renews: false,
+                begins_there: true,
+                settings: &[
+                    "VERCEL_CLIENT_ID",
+                    "VERCEL_CLIENT_SECRET",
+                    "VERCEL_INTEGRATION_SLUG",
+                ],
+            }),
+            tokens: TOKENS,
+        },
+        environments: Environments {
+            fixed: rows::BUILT_IN,
+            named: true,
+            branches: Some("preview"),
+            suggested: &[
+                ("production", "production"),
+                ("staging", "preview"),
+                ("development", "development"),
+                ("dev", "development"),
+            ],
+        },
         services: false,
-        needs_redeploy: true,
+        values: Values {
+            reading: Reading::Single,
+            write_only: Some(WriteOnly {
+                kind: "sensitive",
+                can_be_made: true,
+            }),
+            reference: None,
+        },
+        writes: Writes {
+            creates_per_call: None,
+            updates_per_call: None,
+            deletes_per_call: Some(1_000),
+            effect: Effect::NextDeployment,
+            delete_effect: Effect::NextDeployment,
+        },
         limits: Limits {
-            max_variables: 1_000,
+            max_variables: Some(1_000),
             deployment_bytes: Some(65_536),
             edge_bytes: Some(5_120),
             public_prefixes: reserved::PUBLIC,
         },
+        reserved: reserved::RESERVED,
+        allows_name: is_secret_name,
         budgets: BUDGETS,
-        oauth_settings: &[
-            "VERCEL_CLIENT_ID",
-            "VERCEL_CLIENT_SECRET",
-            "VERCEL_INTEGRATION_SLUG",
-        ],
     }
 }
 
@@ -165,20 +201,12 @@ impl Provider for Vercel {
             .is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
     }
 
-    fn is_reserved(&self, key: &str) -> bool {
-        reserved::is_reserved(key)
+    fn authorize_url(&self, departure: &Departure<'_>) -> Option<String> {
+        oauth::authorize_url(&self.settings, departure.state)
     }
 
-    fn allows_name(&self, key: &str) -> bool {
-        reserved::allows(key)
-    }
-
-    fn authorize_url(&self, state: &str, _callback: &str) -> Option<String> {
-        oauth::authorize_url(&self.settings, state)
-    }
-
-    async fn exchange_code(&self, code: &str, callback: &str) -> Result<Grant, ProviderError> {
-        oauth::exchange(&self.client, &self.settings, code, callback).await
+    async fn exchange_code(&self, back: &Return<'_>) -> Result<Grant, ProviderError> {
+        oauth::exchange(&self.client, &self.settings, back.code, back.callback).await
     }
 
     fn read_notice<'a>(
@@ -213,24 +241,19 @@ impl Provider for Vercel {
 
     fn known_destination(
         &self,
-        project_id: &str,
-        _service_id: Option<&str>,
-        environment: &str,
-        branch: Option<&str>,
+        _team_id: Option<&str>,
+        target: &Target<'_>,
     ) -> Option<Destination> {
-        self.is_canonical_project(project_id)
-            .then(|| projects::built_in(project_id, environment, branch))?
+        self.is_canonical_project(target.project_id)
+            .then(|| projects::built_in(target.project_id, target.environment, target.branch))?
     }
 
     async fn destination(
         &self,
         session: &Session,
-        project_id: &str,
-        _service_id: Option<&str>,
-        environment: &str,
-        branch: Option<&str>,
+        target: &Target<'_>,
     ) -> Result<Destination, ProviderError> {
-        projects::destination(&self.client, session, project_id, environment, branch).await
+        projects::destination(&self.client, session, target).await
     }
 
     async fn list(

@@ -9,7 +9,7 @@ use super::wire::{CustomEnvironment, Link, Project as WireProject};
 use crate::domain::connection::ProviderAccount;
 use crate::domain::names::is_provider_ref;
 use crate::domain::names::shown_name;
-use crate::providers::{Project, ProviderError, Session};
+use crate::providers::{Project, ProviderError, Session, Target};
 use crate::sync::remote::Destination;
 
 /// More pages than the largest account can fill.
@@ -62,6 +62,7 @@ pub(super) fn project(wire: WireProject) -> Option<Project> {
             .map(|&name| name.to_owned())
             .chain(custom)
             .collect(),
+        services: Vec::new(),
         id,
     })
 }
@@ -112,6 +113,7 @@ pub(super) fn built_in(
     let narrows = branch.is_none() || environment == "preview";
     (BUILT_IN.contains(&environment) && narrows).then(|| Destination {
         project_id: project_id.to_owned(),
+        owner_id: None,
         service_id: None,
         scope: environment.to_owned(),
         custom: false,
@@ -123,10 +125,14 @@ pub(super) fn built_in(
 pub(super) async fn destination(
     client: &Client,
     session: &Session,
-    project_id: &str,
-    environment: &str,
-    branch: Option<&str>,
+    target: &Target<'_>,
 ) -> Result<Destination, ProviderError> {
+    let &Target {
+        project_id,
+        environment,
+        branch,
+        ..
+    } = target;
     if branch.is_some() && environment != "preview" {
         return Err(ProviderError::Invalid {
             code: "branch".to_owned(),
@@ -150,6 +156,7 @@ pub(super) async fn destination(
     {
         return Ok(Destination {
             project_id: project_id.to_owned(),
+            owner_id: None,
             service_id: None,
             scope: id.to_owned(),
             custom: true,
@@ -201,6 +208,7 @@ pub(super) async fn account(
         email: shown(user.email.as_deref()),
         team_id,
         team_name,
+        token_kind: None,
     })
 }
 
@@ -241,6 +249,7 @@ async fn nameless_account(
         email: None,
         team_name: team_name.or_else(|| team_id.clone()),
         team_id,
+        token_kind: None,
     })
 }
 

@@ -1,9 +1,9 @@
 //! Names that are not ours to write.
 
-use crate::domain::names::is_secret_name;
+use crate::sync::reserved::ReservedNames;
 
 /// Names that the API refuses, from Vercel's page on reserved environment variables.
-const RESERVED: &[&str] = &[
+const NAMES: &[&str] = &[
     "AWS_EXECUTION_ENV",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
     "AWS_LAMBDA_FUNCTION_NAME",
@@ -35,26 +35,16 @@ pub(super) const PUBLIC: &[&str] = &[
     "VUE_APP_",
 ];
 
-/// Whether the platform reserves the name or injects it: `VERCEL_…`, also behind the prefix of a
-/// framework.
-pub(super) fn is_reserved(key: &str) -> bool {
-    let injected = |key: &str| key.starts_with("VERCEL_");
-    RESERVED.contains(&key)
-        || injected(key)
-        || PUBLIC
-            .iter()
-            .filter_map(|prefix| key.strip_prefix(prefix))
-            .any(injected)
-}
+/// What the platform reserves or injects: `VERCEL_…` also behind the prefix of a framework.
+pub(super) const RESERVED: ReservedNames = ReservedNames {
+    names: NAMES,
+    prefixes: &["VERCEL_"],
+    behind: PUBLIC,
+};
 
 /// Whether the name tells that the value is shown to browsers, so that it cannot be sensitive.
 pub(super) fn is_public(key: &str) -> bool {
     PUBLIC.iter().any(|prefix| key.starts_with(prefix))
-}
-
-/// Whether the API takes the name.
-pub(super) fn allows(key: &str) -> bool {
-    is_secret_name(key)
 }
 
 #[cfg(test)]
@@ -71,7 +61,7 @@ mod tests {
             "NEXT_PUBLIC_VERCEL_URL",
             "NUXT_PUBLIC_VERCEL_ENV",
         ] {
-            assert!(is_reserved(key), "{key}");
+            assert!(RESERVED.has(key), "{key}");
         }
         for key in [
             "AWS_SECRET_ACCESS_KEY",
@@ -81,9 +71,8 @@ mod tests {
             "NEXT_PUBLIC_API",
             "VERCELESS",
         ] {
-            assert!(!is_reserved(key), "{key}");
+            assert!(!RESERVED.has(key), "{key}");
         }
         assert!(is_public("NEXT_PUBLIC_API") && is_public("VITE_X") && !is_public("API_VITE_X"));
-        assert!(allows("_A1") && !allows("1A") && !allows("A-B"));
     }
 }

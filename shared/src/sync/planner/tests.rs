@@ -19,6 +19,7 @@ struct World {
 fn destination() -> Destination {
     Destination {
         project_id: "prj_1".into(),
+        owner_id: None,
         service_id: None,
         scope: "production".into(),
         custom: false,
@@ -59,7 +60,7 @@ impl World {
             managed: BTreeSet::new(),
             foreign: BTreeSet::new(),
             limits: Limits {
-                max_variables: 1000,
+                max_variables: Some(1000),
                 deployment_bytes: Some(65_536),
                 edge_bytes: Some(5_120),
                 public_prefixes: &["NEXT_PUBLIC_"],
@@ -96,8 +97,6 @@ impl World {
     }
 
     fn with<T>(&self, f: impl FnOnce(&Inputs<'_>) -> T) -> T {
-        let is_reserved = |key: &str| key.starts_with("VERCEL_") || key == "TZ";
-        let allows = |key: &str| names::is_secret_name(key);
         let destination = destination();
         let filter = KeyFilter::of(&self.request).unwrap();
         f(&Inputs {
@@ -112,8 +111,12 @@ impl World {
             managed: &self.managed,
             foreign: &self.foreign,
             rules: Rules {
-                is_reserved: &is_reserved,
-                allows: &allows,
+                reserved: ReservedNames {
+                    names: &["TZ"],
+                    prefixes: &["VERCEL_"],
+                    behind: &[],
+                },
+                allows: names::is_secret_name,
                 limits: self.limits,
             },
         })
@@ -394,7 +397,7 @@ fn a_destination_that_would_overflow_is_refused() {
         .vault("A", "1")
         .vault("B", "1")
         .remote(row("C", known("1")));
-    world.limits.max_variables = 2;
+    world.limits.max_variables = Some(2);
     assert_eq!(
         world.refusal(),
         Some(Refusal::TooManySecrets {
@@ -439,7 +442,7 @@ fn what_a_filter_leaves_out_is_on_neither_side() {
     // What does not take part still counts where the target is full.
     world.request.direction = Direction::Push;
     world.request.include = Some(vec!["APP_NEW".into()]);
-    world.limits.max_variables = 5;
+    world.limits.max_variables = Some(5);
     assert_eq!(
         world.refusal(),
         Some(Refusal::TooManySecrets {

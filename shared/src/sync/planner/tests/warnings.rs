@@ -31,7 +31,7 @@ fn nothing_to_say_about_an_ordinary_plan() {
 #[test]
 fn limits_are_told_before_they_are_met() {
     let mut world = World::new(Direction::Push);
-    world.limits.max_variables = 10;
+    world.limits.max_variables = Some(10);
     for n in 0..8 {
         world = world.vault(&format!("KEY{n}"), "1");
     }
