@@ -285,6 +285,18 @@ fn the_simulator_of_railway_says_where_it_is_and_stops() {
 }
 
 #[test]
+fn the_simulated_fly_says_where_it_is_and_stops() {
+    let home = Home::new();
+    let mut fly = home.spawn(&["simulate", "fly", "--port", "0", "--preset", "empty"]);
+    let said: Vec<_> = (0..6).map(|_| fly.line()).collect();
+    let url = said[0].strip_prefix("Simulated Fly.io on ").unwrap();
+    assert!(url.starts_with("http://127.0.0.1:"), "{said:?}");
+    assert!(said[1].starts_with("Token of acme: FlyV1 fm2_"), "{said:?}");
+    assert_eq!(said[5], format!("API: {url}/v1"));
+    assert_eq!(fly.terminate(), Some(0));
+}
+
+#[test]
 fn the_demo_succeeds_in_plain_text_and_shows_no_value() {
     let home = Home::new();
     let demo = home.run(&["demo", "--latency-ms", "0"]);

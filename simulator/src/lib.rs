@@ -17,6 +17,7 @@
 
 mod clock;
 pub mod fault;
+pub mod fly;
 pub mod github;
 mod listener;
 mod log;

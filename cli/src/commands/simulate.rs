@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use keyway_shared::config::LogArgs;
+use keyway_simulator::fly::{self, Fly};
 use keyway_simulator::github::{CLIENT_ID, CLIENT_SECRET, GitHub, Permission};
 use keyway_simulator::netlify::{self, Netlify};
 use keyway_simulator::railway::{self, Railway};
@@ -26,6 +27,7 @@ enum SimulatedProvider {
     Vercel(VercelArgs),
     Netlify(NetlifyArgs),
     Railway(RailwayArgs),
+    Fly(FlyArgs),
     #[command(name = "github")]
     GitHub(GitHubArgs),
 }
@@ -164,6 +166,50 @@ impl From<RailwayWorld> for railway::Preset {
     }
 }
 
+/// A stateful stand-in of Fly.io's Machines API
+///
+/// It forgets everything when it ends. It prints the tokens to use with it. GET /_simulator/state shows
+/// which secrets are staged, and which each machine runs with; POST /_simulator/settings changes how it
+/// behaves where Fly.io's documentation is silent, GET shows what can be set.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  keyway simulate fly --port 9500 &\n  curl -H 'Authorization: Bearer fo1_simulated-fly-user-token' http://127.0.0.1:9500/v1/apps/my-app/secrets"
+)]
+struct FlyArgs {
+    /// Port to listen on; 0 picks a free one and prints it
+    #[arg(long, value_name = "N", default_value = "9500")]
+    port: u16,
+
+    /// What is there at the start
+    #[arg(long, value_enum, default_value_t = FlyWorld::LivedIn)]
+    preset: FlyWorld,
+
+    /// How long each answer takes, in milliseconds
+    #[arg(long, value_name = "N", default_value = "0")]
+    latency_ms: u64,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// What the simulated Fly.io holds at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FlyWorld {
+    /// An app with one machine, and no secret
+    Empty,
+    /// Several apps; one runs in several places, and its secrets have been set by hand for years
+    LivedIn,
+}
+
+impl From<FlyWorld> for fly::Preset {
+    fn from(world: FlyWorld) -> Self {
+        match world {
+            FlyWorld::Empty => Self::Empty,
+            FlyWorld::LivedIn => Self::LivedIn,
+        }
+    }
+}
+
 /// What a simulated provider holds at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SimulatedWorld {
@@ -187,6 +233,7 @@ pub(crate) async fn run(args: &SimulateArgs) -> Outcome {
         SimulatedProvider::Vercel(args) => vercel(args).await,
         SimulatedProvider::Netlify(args) => netlify(args).await,
         SimulatedProvider::Railway(args) => railway(args).await,
+        SimulatedProvider::Fly(args) => fly(args).await,
         SimulatedProvider::GitHub(args) => github(args).await,
     }
 }
@@ -312,6 +359,33 @@ async fn railway(args: &RailwayArgs) -> Outcome {
                 railway::CLIENT_SECRET,
                 railway::REDIRECT_URI
             ))?;
+            Ok(())
+        })
+        .await?;
+    simulator.stop().await;
+    Ok(())
+}
+
+async fn fly(args: &FlyArgs) -> Outcome {
+    args.log.init(None)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let simulator = Fly::bind(address, args.preset.into())
+        .await
+        .map_err(|error| cannot_listen(address, &error))?;
+    simulator.set_latency(Duration::from_millis(args.latency_ms));
+    let url = simulator.url();
+    Process::new()
+        .run(|| {
+            output::line(format!("Simulated Fly.io on {url}"))?;
+            for (kind, token) in [
+                (fly::ORGANIZATION, fly::TOKEN),
+                (fly::APP, fly::DEPLOY_TOKEN),
+                ("one who only reads", fly::READ_ONLY_TOKEN),
+                (fly::USER, fly::USER_TOKEN),
+            ] {
+                output::line(format!("Token of {kind}: {token}"))?;
+            }
+            output::line(format!("API: {url}/v1"))?;
             Ok(())
         })
         .await?;
