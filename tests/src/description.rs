@@ -130,6 +130,18 @@ impl Description {
         &NETLIFY
     }
 
+    /// Fly.io's, of the calls of the Machines API that its simulator answers.
+    ///
+    /// # Panics
+    /// When what is committed is not a description.
+    pub fn fly() -> &'static Self {
+        static FLY: LazyLock<Description> = LazyLock::new(|| {
+            Description::parse(include_str!("../description/fly.json"))
+                .expect("tests/description/fly.json is a description")
+        });
+        &FLY
+    }
+
     /// Reads what `slim.py` wrote.
     pub fn parse(text: &str) -> serde_json::Result<Self> {
         #[derive(Deserialize)]

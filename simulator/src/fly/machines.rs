@@ -60,13 +60,13 @@ pub(super) fn update(
     call: &Call,
     tokens: &[Token],
 ) -> Outcome {
-    let at = state.tick();
+    let now = state.now();
     let position = index(&state.apps[app], id)?;
-    leases::check(state, &state.apps[app].machines[position], call, at)?;
+    leases::check(state, &state.apps[app].machines[position], call, now)?;
     let sent: Update = read(call)?;
     let config = sent.config.filter(|config| config["image"].is_string());
     let config = config.ok_or_else(|| refusal(400, "a config with an image is needed"))?;
-    let (instance_id, serial) = (state.instance_id(), state.serial());
+    let (instance_id, serial, at) = (state.instance_id(), state.serial(), state.tick());
     let options = &state.options;
     let App {
         vault, machines, ..
@@ -80,7 +80,7 @@ pub(super) fn update(
     if sent.region.is_some_and(|region| region != machine.region) {
         return Err(refusal(400, "a machine stays in its region"));
     }
-    let arrived = vault.arrived(at, options.lag_ms);
+    let arrived = vault.arrived(now, options.lag_ms);
     if sent.min_secrets_version > Some(arrived.version) {
         return Err(ahead(options));
     }
@@ -97,9 +97,9 @@ pub(super) fn update(
     if sent.skip_launch.unwrap_or_default() {
         "stopped".clone_into(&mut machine.state);
     } else {
-        launch(machine, at + options.start_ms);
+        launch(machine, now + options.start_ms);
     }
-    let mut shown = machine.document(at, true);
+    let mut shown = machine.document(now, true);
     if let Some(ttl) = sent.lease_ttl {
         let nonce = format!("simulatednonce{serial:04}");
         shown["nonce"] = json!(nonce);
@@ -107,7 +107,7 @@ pub(super) fn update(
             nonce,
             owner: leases::owner(tokens),
             description: None,
-            expires_at: at + ttl * 1_000,
+            expires_at: now + ttl * 1_000,
         });
     }
     Ok(Reply::json(200, shown))
@@ -120,9 +120,9 @@ fn launch(machine: &mut Machine, started_at: u64) {
 
 /// Start, stop or restart. UNCERTAIN: none of them is in the part of the description that we have.
 pub(super) fn act(state: &mut State, app: usize, id: &str, call: &Call, action: &str) -> Outcome {
-    let at = state.tick();
+    let now = state.now();
     let position = index(&state.apps[app], id)?;
-    leases::check(state, &state.apps[app].machines[position], call, at)?;
+    leases::check(state, &state.apps[app].machines[position], call, now)?;
     let options = &state.options;
     let App {
         vault, machines, ..
@@ -136,9 +136,9 @@ pub(super) fn act(state: &mut State, app: usize, id: &str, call: &Call, action: 
     if action == "stop" {
         "stopped".clone_into(&mut machine.state);
     } else if action == "restart" || machine.state != "started" {
-        launch(machine, at + options.start_ms);
+        launch(machine, now + options.start_ms);
         if takes_secrets {
-            let arrived = vault.arrived(at, options.lag_ms);
+            let arrived = vault.arrived(now, options.lag_ms);
             machine.secrets_version = arrived.version;
             machine.secrets = arrived.values();
         }
