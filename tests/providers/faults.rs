@@ -28,7 +28,7 @@ fn respond(status: u16, headers: &[(&str, &str)], body: &str) -> Action {
 fn timeout(action: &Action) -> Duration {
     match action {
         Action::Hang => Duration::from_millis(400),
-        _ => Duration::from_secs(60),
+        _ => Duration::from_mins(1),
     }
 }
 
