@@ -15,7 +15,7 @@ use keyway_shared::config::{
 use keyway_shared::crypto::{CryptoError, FingerprintKey, KeyRing};
 use keyway_shared::github::{GitHubSettings, Roles};
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
-use keyway_shared::providers::vercel;
+use keyway_shared::providers::{netlify, vercel};
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{Backend, Store, StoreError, StoreOptions};
@@ -367,6 +367,7 @@ impl Parts {
 
 fn provider_settings(settings: &ProvidersSettings) -> ProviderSettings {
     let oauth = settings.vercel.oauth.as_ref();
+    let netlify = settings.netlify.oauth.as_ref();
     ProviderSettings {
         timeout: settings.timeout,
         vercel: vercel::VercelSettings {
@@ -375,6 +376,12 @@ fn provider_settings(settings: &ProvidersSettings) -> ProviderSettings {
             client_id: oauth.map(|oauth| oauth.client_id.clone()),
             client_secret: oauth.map(|oauth| oauth.client_secret.clone()),
             integration_slug: oauth.map(|oauth| oauth.slug.clone()),
+        },
+        netlify: netlify::NetlifySettings {
+            api_url: settings.netlify.api_url.to_string(),
+            web_url: settings.netlify.web_url.to_string(),
+            client_id: netlify.map(|oauth| oauth.id.clone()),
+            client_secret: netlify.map(|oauth| oauth.secret.clone()),
         },
     }
 }

@@ -99,6 +99,7 @@ impl World {
                 client_secret: None,
                 integration_slug: None,
             },
+            ..ProviderSettings::default()
         };
         let now = ambient.now();
         let user = User {

@@ -89,6 +89,7 @@ impl World {
                 api_url: origin.clone(),
                 ..VercelSettings::default()
             },
+            ..ProviderSettings::default()
         };
         let context = WorkerContext {
             store: store.clone(),

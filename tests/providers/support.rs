@@ -95,6 +95,7 @@ pub(crate) fn provider(url: &str, timeout: Duration) -> Arc<dyn Provider> {
             client_secret: Some(Secret::new(vercel::CLIENT_SECRET)),
             integration_slug: Some(vercel::SLUG.to_owned()),
         },
+        ..ProviderSettings::default()
     };
     Registry::new(&settings, Ambient::system())
         .unwrap()

@@ -37,7 +37,9 @@ pub use limits::{ConnectionLimits, LimitsArgs, LimitsSettings};
 pub use log::LogArgs;
 pub use metrics::MetricsArgs;
 pub use process::{allow_many_files, forbid_core_dumps, process_name};
-pub use providers::{ProvidersArgs, ProvidersSettings, VercelOAuth, VercelSettings};
+pub use providers::{
+    OAuthClient, ProviderSettings, ProvidersArgs, ProvidersSettings, VercelOAuth, VercelSettings,
+};
 pub use redis::{RedisArgs, RedisSettings};
 pub use reference::reference;
 pub use retention::{Retention, RetentionArgs};

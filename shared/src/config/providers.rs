@@ -1,6 +1,6 @@
 //! The providers that secrets are synced with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -55,6 +55,35 @@ pub struct ProvidersArgs {
     /// Name of the Vercel integration in the address of its page
     #[arg(long, env = "VERCEL_INTEGRATION_SLUG", value_name = "SLUG")]
     pub vercel_integration_slug: Option<String>,
+
+    /// Origin of Netlify's API
+    #[arg(
+        long,
+        env = "NETLIFY_API_URL",
+        value_name = "ORIGIN",
+        default_value = "https://api.netlify.com"
+    )]
+    pub netlify_api_url: Origin,
+
+    /// Origin of Netlify's pages, where a connect sends the browser
+    #[arg(
+        long,
+        env = "NETLIFY_WEB_URL",
+        value_name = "ORIGIN",
+        default_value = "https://app.netlify.com"
+    )]
+    pub netlify_web_url: Origin,
+
+    /// Client id of the application at Netlify, for OAuth
+    ///
+    /// OAuth needs both `NETLIFY_CLIENT_ID` and `NETLIFY_CLIENT_SECRET`. Without them users connect with a
+    /// pasted token.
+    #[arg(long, env = "NETLIFY_CLIENT_ID", value_name = "ID")]
+    pub netlify_client_id: Option<String>,
+
+    /// File that holds the secret of the application at Netlify, instead of `NETLIFY_CLIENT_SECRET`
+    #[arg(long, env = "NETLIFY_CLIENT_SECRET_FILE", value_name = "PATH")]
+    pub netlify_client_secret_file: Option<PathBuf>,
 }
 
 impl ProvidersArgs {
@@ -65,44 +94,101 @@ impl ProvidersArgs {
             self.vercel_client_secret_file.as_deref(),
             lookup,
         )?;
-        let oauth = match (
-            self.vercel_client_id.clone(),
-            client_secret,
-            self.vercel_integration_slug.clone(),
-        ) {
-            (None, None, None) => None,
-            (Some(client_id), Some(client_secret), Some(slug)) => Some(VercelOAuth {
-                client_id,
-                client_secret,
-                slug,
-            }),
-            (client_id, client_secret, slug) => {
-                let missing = [
-                    ("VERCEL_CLIENT_ID", client_id.is_none()),
-                    ("VERCEL_CLIENT_SECRET", client_secret.is_none()),
-                    ("VERCEL_INTEGRATION_SLUG", slug.is_none()),
-                ];
-                let missing: Vec<_> = missing.iter().filter(|(_, gone)| *gone).collect();
-                let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
-                return Err(ConfigError::new(
-                    missing[0].0,
-                    format!(
-                        "OAuth with Vercel needs VERCEL_CLIENT_ID, VERCEL_CLIENT_SECRET and \
-                         VERCEL_INTEGRATION_SLUG; missing: {}. Set it, or none of them to connect \
-                         with tokens only",
-                        names.join(", ")
-                    ),
-                ));
-            }
-        };
+        let slug = self.vercel_integration_slug.clone();
+        let oauth = complete(
+            "Vercel",
+            [
+                ("VERCEL_CLIENT_ID", self.vercel_client_id.is_some()),
+                ("VERCEL_CLIENT_SECRET", client_secret.is_some()),
+                ("VERCEL_INTEGRATION_SLUG", slug.is_some()),
+            ],
+        )?;
+        let vercel = oauth.then(|| {
+            Some(VercelOAuth {
+                client_id: self.vercel_client_id.clone()?,
+                client_secret: client_secret?,
+                slug: slug?,
+            })
+        });
+        let netlify = OAuthClient::read(
+            "Netlify",
+            ("NETLIFY_CLIENT_ID", self.netlify_client_id.as_ref()),
+            (
+                "NETLIFY_CLIENT_SECRET",
+                self.netlify_client_secret_file.as_deref(),
+            ),
+            lookup,
+        )?;
         Ok(ProvidersSettings {
             timeout: self.provider_timeout,
             vercel: VercelSettings {
                 api_url: self.vercel_api_url.clone(),
                 web_url: self.vercel_web_url.clone(),
-                oauth,
+                oauth: vercel.flatten(),
+            },
+            netlify: ProviderSettings {
+                api_url: self.netlify_api_url.clone(),
+                web_url: self.netlify_web_url.clone(),
+                oauth: netlify,
             },
         })
+    }
+}
+
+/// Whether OAuth with a provider is set up: all of its settings, or none of them.
+fn complete<const N: usize>(
+    provider: &str,
+    settings: [(&'static str, bool); N],
+) -> Result<bool, ConfigError> {
+    let missing: Vec<_> = settings
+        .iter()
+        .filter(|(_, is_set)| !is_set)
+        .map(|(name, _)| *name)
+        .collect();
+    match missing.first() {
+        None => Ok(true),
+        Some(_) if missing.len() == N => Ok(false),
+        Some(first) => {
+            let names: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
+            let names = match names.split_last() {
+                Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+                None => String::new(),
+            };
+            Err(ConfigError::new(
+                first,
+                format!(
+                    "OAuth with {provider} needs {names}; missing: {}. Set it, or none of them to \
+                     connect with tokens only",
+                    missing.join(", ")
+                ),
+            ))
+        }
+    }
+}
+
+/// What a program needs to be known at a provider.
+#[derive(Debug, Clone)]
+pub struct OAuthClient {
+    /// Its public id.
+    pub id: String,
+    /// Its secret.
+    pub secret: Secret,
+}
+
+impl OAuthClient {
+    fn read(
+        provider: &str,
+        (id_name, id): (&'static str, Option<&String>),
+        (secret_name, secret_file): (&'static str, Option<&Path>),
+        lookup: Lookup<'_>,
+    ) -> Result<Option<Self>, ConfigError> {
+        let secret = secret::read(secret_name, secret_file, lookup)?;
+        complete(
+            provider,
+            [(id_name, id.is_some()), (secret_name, secret.is_some())],
+        )?;
+        let id = id.cloned();
+        Ok(id.zip(secret).map(|(id, secret)| Self { id, secret }))
     }
 }
 
@@ -113,6 +199,8 @@ pub struct ProvidersSettings {
     pub timeout: Duration,
     /// Vercel.
     pub vercel: VercelSettings,
+    /// Netlify.
+    pub netlify: ProviderSettings,
 }
 
 /// Vercel.
@@ -124,6 +212,17 @@ pub struct VercelSettings {
     pub web_url: Origin,
     /// What OAuth needs; without it users connect with tokens.
     pub oauth: Option<VercelOAuth>,
+}
+
+/// A provider that OAuth needs nothing special for.
+#[derive(Debug, Clone)]
+pub struct ProviderSettings {
+    /// Where its API is.
+    pub api_url: Origin,
+    /// Where its pages are.
+    pub web_url: Origin,
+    /// What OAuth needs; without it users connect with tokens.
+    pub oauth: Option<OAuthClient>,
 }
 
 /// The integration at Vercel.

@@ -51,6 +51,12 @@ pub const SECRETS: &[SecretVariable] = &[
         address: false,
     },
     SecretVariable {
+        name: "NETLIFY_CLIENT_SECRET",
+        default: "none",
+        help: "The secret of the application at Netlify, for OAuth; see also `NETLIFY_CLIENT_ID`",
+        address: false,
+    },
+    SecretVariable {
         name: "GITHUB_CLIENT_SECRET",
         default: "none",
         help: "The secret of the app at GitHub, for sign-in; see also `GITHUB_CLIENT_ID`",

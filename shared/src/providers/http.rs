@@ -168,6 +168,7 @@ impl HttpClient {
         let mut request = match call.verb {
             Verb::Get => self.client.get(url),
             Verb::Post => self.client.post(url),
+            Verb::Put => self.client.put(url),
             Verb::Patch => self.client.patch(url),
             Verb::Delete => self.client.delete(url),
         };
@@ -233,6 +234,7 @@ impl HttpClient {
             status,
             body: Zeroizing::new(Vec::new()),
             writes,
+            link: header("link"),
             retry_after: header("retry-after"),
             limit: header("x-ratelimit-limit"),
             remaining: header("x-ratelimit-remaining"),

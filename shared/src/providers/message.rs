@@ -19,6 +19,8 @@ pub enum Verb {
     Get,
     /// Creates.
     Post,
+    /// Replaces.
+    Put,
     /// Edits.
     Patch,
     /// Deletes.
@@ -77,6 +79,7 @@ pub struct Answer {
     pub body: Zeroizing<Vec<u8>>,
     /// Whether the call was to change something.
     pub writes: bool,
+    pub(super) link: Option<String>,
     pub(super) retry_after: Option<String>,
     pub(super) limit: Option<String>,
     pub(super) remaining: Option<String>,
@@ -111,6 +114,12 @@ impl Answer {
         } else {
             ProviderError::Protocol
         }
+    }
+
+    /// Whether the header `Link` names a next page (RFC 8288); `None` without such a header.
+    pub fn has_next_page(&self) -> Option<bool> {
+        let link = self.link.as_deref()?.to_ascii_lowercase();
+        Some(link.contains("rel=\"next\"") || link.contains("rel=next"))
     }
 
     /// Whether the answer says in a header when to come again.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Provider;
 use super::http::SetupError;
+use super::netlify::{Netlify, NetlifySettings};
 use super::vercel::{Vercel, VercelSettings};
 use crate::ambient::Ambient;
 use crate::domain::connection::ProviderName;
@@ -17,6 +18,8 @@ pub struct ProviderSettings {
     pub timeout: Duration,
     /// Vercel.
     pub vercel: VercelSettings,
+    /// Netlify.
+    pub netlify: NetlifySettings,
 }
 
 impl Default for ProviderSettings {
@@ -24,6 +27,7 @@ impl Default for ProviderSettings {
         Self {
             timeout: Duration::from_secs(10),
             vercel: VercelSettings::default(),
+            netlify: NetlifySettings::default(),
         }
     }
 }
@@ -38,8 +42,10 @@ impl Registry {
     /// Makes the clients. No call is made.
     pub fn new(settings: &ProviderSettings, ambient: Ambient) -> Result<Self, SetupError> {
         let timeout = settings.timeout;
-        let all: [Arc<dyn Provider>; 1] =
-            [Arc::new(Vercel::new(&settings.vercel, timeout, ambient)?)];
+        let all: [Arc<dyn Provider>; 2] = [
+            Arc::new(Vercel::new(&settings.vercel, timeout, ambient.clone())?),
+            Arc::new(Netlify::new(&settings.netlify, timeout, ambient)?),
+        ];
         let named = all
             .into_iter()
             .map(|provider| (provider.descriptor().name, provider));

@@ -29,7 +29,13 @@ async fn providers_are_open_to_everyone(profile: Profile) {
             )
         })
         .collect();
-    assert_eq!(json!(shown), json!([["vercel", true, "available"],]));
+    assert_eq!(
+        json!(shown),
+        json!([
+            ["vercel", true, "available"],
+            ["netlify", true, "available"]
+        ])
+    );
     assert_eq!(data["providers"][0]["displayName"], "Vercel");
     assert_eq!(data["providers"][0]["authMethods"], json!(["token"]));
     let can = &data["providers"][0]["capabilities"];

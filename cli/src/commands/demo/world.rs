@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
-    ApiSettings, DataFolder, Database, DatabaseUrl, LimitsSettings, Origin, ProvidersSettings,
-    Retention, VercelSettings, WebhooksArgs, WorkerSettings,
+    ApiSettings, DataFolder, Database, DatabaseUrl, LimitsSettings, Origin, ProviderSettings,
+    ProvidersSettings, Retention, VercelSettings, WebhooksArgs, WorkerSettings,
 };
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::secret::Secret;
@@ -53,6 +53,11 @@ impl World {
         let providers = ProvidersSettings {
             timeout: Duration::from_secs(10),
             vercel: VercelSettings {
+                api_url: origin.clone(),
+                web_url: origin.clone(),
+                oauth: None,
+            },
+            netlify: ProviderSettings {
                 api_url: origin.clone(),
                 web_url: origin,
                 oauth: None,

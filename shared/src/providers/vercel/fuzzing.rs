@@ -33,6 +33,7 @@ pub(crate) fn read(bytes: &[u8]) {
         status,
         body: Zeroizing::new(body.to_vec()),
         writes: head.lines().any(|line| line == "write"),
+        link: field("link"),
         retry_after: field("retry-after"),
         limit: field("limit"),
         remaining: field("remaining"),

@@ -11,7 +11,6 @@ mod deletes;
 mod errors;
 pub(crate) mod fuzzing;
 mod installation;
-mod lenient;
 mod notices;
 mod oauth;
 mod projects;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::lenient::{flag, items, number, secret, text, texts};
+use crate::providers::lenient::{flag, items, number, secret, text, texts};
 use crate::secret::Secret;
 
 /// An environment variable.

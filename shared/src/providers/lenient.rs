@@ -11,17 +11,23 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 use crate::secret::Secret;
 
 /// Text, or a number as text; anything else is as good as absent.
-pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(in crate::providers) fn text<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<String>, D::Error> {
     Text::deserialize(from).map(|text| text.0)
 }
 
 /// A value.
-pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+pub(in crate::providers) fn secret<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Secret>, D::Error> {
     text(from).map(|text| text.map(Secret::new))
 }
 
 /// A switch; anything else is as good as absent.
-pub(super) fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+pub(in crate::providers) fn flag<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<bool>, D::Error> {
     text(from).map(|text| match text.as_deref() {
         Some("true") => Some(true),
         Some("false") => Some(false),
@@ -30,17 +36,21 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D
 }
 
 /// A number, also one in quotes.
-pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+pub(in crate::providers) fn number<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<f64>, D::Error> {
     text(from).map(|text| text.and_then(|text| text.parse().ok()))
 }
 
 /// One text, a list of texts, or nothing.
-pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+pub(in crate::providers) fn texts<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<String>, D::Error> {
     items::<Text, D>(from).map(|items| items.into_iter().filter_map(|item| item.0).collect())
 }
 
 /// One object, a list of objects, or nothing.
-pub(super) fn items<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(in crate::providers) fn items<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Vec<T>, D::Error> {
     from.deserialize_any(Items(PhantomData))
