@@ -12,8 +12,8 @@ MAX_LINES = 600
 ONLY_IN = {
     r"\bsqlx::": ["shared/src/store/"],
     # Providers through the one door, addresses of users through the other.
-    r"\breqwest::": ["shared/src/providers/http.rs", "shared/src/providers/registry.rs",
-                     "shared/src/providers/vercel/", "shared/src/guarded/", "cli/src/",
+    r"\breqwest::": ["shared/src/providers/http.rs", "shared/src/providers/authorization.rs",
+                     "shared/src/providers/registry.rs", "shared/src/providers/vercel/", "shared/src/guarded/", "cli/src/",
                      "shared/src/github/http.rs"],
     r"\bapalis(_core)?::": ["worker/src/consumer/"],
     r"\bredis::(aio|cmd|pipe|Async|Client|RedisError|Script)": ["shared/src/queue/"],

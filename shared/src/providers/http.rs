@@ -12,6 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
+use super::authorization::{Authorize, bearer};
 use super::message::{Answer, Body, Call, Verb};
 use super::{CallEnd, CallFamily, ProviderError, Quota, Session};
 use crate::ambient::Ambient;
@@ -70,11 +71,12 @@ pub struct HttpClient {
     provider: ProviderName,
     origin: String,
     host: String,
+    authorize: Authorize,
     ambient: Ambient,
 }
 
 impl HttpClient {
-    /// A client for `origin`. `setting` names the origin in errors.
+    /// A client for `origin`, which sends tokens as bearers. `setting` names the origin in errors.
     pub fn new(
         provider: ProviderName,
         setting: &'static str,
@@ -99,8 +101,16 @@ impl HttpClient {
             provider,
             origin: url.origin().ascii_serialization(),
             host,
+            authorize: bearer,
             ambient,
         })
+    }
+
+    /// The same for a provider that takes its credentials in another way.
+    #[must_use]
+    pub fn authorized_by(mut self, authorize: Authorize) -> Self {
+        self.authorize = authorize;
+        self
     }
 
     /// The origin, in its canonical form.
@@ -176,12 +186,11 @@ impl HttpClient {
             request = request.query(&call.query);
         }
         if let Some(session) = session {
-            let token = session.credential.token.expose();
-            // A header cannot carry anything else, and no provider gives out such a token.
-            if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(ProviderError::Unauthorized);
-            }
-            request = request.bearer_auth(token);
+            let header = (self.authorize)(&session.credential);
+            let (name, mut value) = header.ok_or(ProviderError::Unauthorized)?;
+            // Kept out of what is printed of a request, and out of the indexes of HTTP/2.
+            value.set_sensitive(true);
+            request = request.header(name, value);
             if let Some(id) = session.calls.request_id() {
                 request = request.header("x-request-id", id);
             }

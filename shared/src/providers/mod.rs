@@ -4,6 +4,7 @@
 //! what happened ([`ProviderError`]); whether and when to try again is the engine's decision, so
 //! clients never retry.
 
+pub mod authorization;
 pub mod calls;
 pub mod capabilities;
 pub mod error;
