@@ -75,6 +75,8 @@ pub(crate) struct Capabilities {
     custom_environments: bool,
     /// The environment that `gitBranch` may narrow.
     branch_environment: Option<&'static str>,
+    /// Whether one value can be that of several environments at once.
+    shares_values: bool,
     /// The environment to suggest for vault environments of usual names. For others there is none to
     /// suggest: least of all production.
     suggested_environments: BTreeMap<&'static str, &'static str>,
@@ -86,6 +88,8 @@ pub(crate) struct Capabilities {
     /// value is the one that was written last.
     #[schema(pattern = "^(listed|single|digest)$")]
     reading: &'static str,
+    /// Whether a value that was written here is known to be still there without reading it.
+    stamps_writes: bool,
     /// Its word for variables that nobody can read again, where others can be read.
     write_only_type: Option<&'static str>,
     /// Whether a sync can make such variables (`variableType: sensitive`).
@@ -164,10 +168,12 @@ fn capabilities(provider: &Descriptor) -> Capabilities {
         environments: environments.fixed.to_vec(),
         custom_environments: environments.named,
         branch_environment: environments.branches,
+        shares_values: environments.share_values,
         suggested_environments: environments.suggested.iter().copied().collect(),
         services: provider.services,
         pull: values.reading != Reading::Digest,
         reading: values.reading.as_str(),
+        stamps_writes: values.stamps_writes,
         write_only_type: values.write_only.map(|of| of.kind),
         can_make_write_only: values.write_only.is_some_and(|of| of.can_be_made),
         reference: values.reference,

@@ -91,6 +91,8 @@ pub struct Environments {
     pub named: bool,
     /// The one that a branch may narrow.
     pub branches: Option<&'static str>,
+    /// Whether one value can be that of several environments at once.
+    pub share_values: bool,
     /// What vault environments of usual names stand for. Nothing that is not here is guessed: least of
     /// all is it production.
     pub suggested: &'static [(&'static str, &'static str)],
@@ -124,6 +126,9 @@ pub struct Values {
     pub reading: Reading,
     /// The provider's word for variables that nobody can read again, where others can be read.
     pub write_only: Option<WriteOnly>,
+    /// Whether the answer to a write bears what tells later, without reading it, that a value is still
+    /// the one that was written.
+    pub stamps_writes: bool,
     /// What begins a reference to another variable inside of a value, where the provider resolves them:
     /// such a text is no literal there.
     pub reference: Option<&'static str>,

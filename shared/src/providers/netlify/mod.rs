@@ -127,6 +127,7 @@ fn descriptor(oauth: bool) -> Descriptor {
             fixed: rows::CONTEXTS,
             named: false,
             branches: Some(rows::BRANCH_DEPLOY),
+            share_values: true,
             suggested: &[
                 ("production", "production"),
                 ("staging", "deploy-preview"),
@@ -141,6 +142,7 @@ fn descriptor(oauth: bool) -> Descriptor {
                 kind: rows::SECRET,
                 can_be_made: true,
             }),
+            stamps_writes: true,
             reference: None,
         },
         writes: Writes {

@@ -148,6 +148,7 @@ fn descriptor(oauth: bool) -> Descriptor {
             fixed: rows::BUILT_IN,
             named: true,
             branches: Some("preview"),
+            share_values: true,
             suggested: &[
                 ("production", "production"),
                 ("staging", "preview"),
@@ -162,6 +163,7 @@ fn descriptor(oauth: bool) -> Descriptor {
                 kind: "sensitive",
                 can_be_made: true,
             }),
+            stamps_writes: true,
             reference: None,
         },
         writes: Writes {

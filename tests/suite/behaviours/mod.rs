@@ -1,0 +1,8 @@
+//! The behaviours.
+
+mod access;
+mod crashes;
+mod failures;
+mod pulls;
+mod pushes;
+mod random;
