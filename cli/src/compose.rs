@@ -15,7 +15,7 @@ use keyway_shared::config::{
 use keyway_shared::crypto::{CryptoError, FingerprintKey, KeyRing};
 use keyway_shared::github::{GitHubSettings, Roles};
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
-use keyway_shared::providers::{netlify, vercel};
+use keyway_shared::providers::{netlify, railway, vercel};
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{Backend, Store, StoreError, StoreOptions};
@@ -368,6 +368,7 @@ impl Parts {
 fn provider_settings(settings: &ProvidersSettings) -> ProviderSettings {
     let oauth = settings.vercel.oauth.as_ref();
     let netlify = settings.netlify.oauth.as_ref();
+    let railway = settings.railway.oauth.as_ref();
     ProviderSettings {
         timeout: settings.timeout,
         vercel: vercel::VercelSettings {
@@ -382,6 +383,12 @@ fn provider_settings(settings: &ProvidersSettings) -> ProviderSettings {
             web_url: settings.netlify.web_url.to_string(),
             client_id: netlify.map(|oauth| oauth.id.clone()),
             client_secret: netlify.map(|oauth| oauth.secret.clone()),
+        },
+        railway: railway::RailwaySettings {
+            api_url: settings.railway.api_url.to_string(),
+            web_url: settings.railway.web_url.to_string(),
+            client_id: railway.map(|oauth| oauth.id.clone()),
+            client_secret: railway.map(|oauth| oauth.secret.clone()),
         },
     }
 }

@@ -6,7 +6,7 @@ import sys
 # The fields that we ask for, by type. Inputs, enums and scalars are kept where something refers to them.
 FIELDS = {
     "Query": "apiToken deployments environment environmentStagedChanges externalWorkspaces me project "
-             "projectToken projects variables variablesForServiceDeployment",
+             "projectToken projects variables variablesForServiceDeployment workspace",
     "Mutation": "deploymentRedeploy environmentPatchCommit environmentPatchCommitStaged "
                 "environmentStageChanges serviceInstanceDeployV2 serviceInstanceRedeploy "
                 "sharedVariableConfigure variableCollectionUpsert variableDelete variableUpsert",
@@ -15,19 +15,19 @@ FIELDS = {
     "ApiTokenWorkspace": "id name",
     "Deployment": "id serviceId status",
     "DeploymentTrigger": "branch provider repository serviceId",
-    "Environment": "canAccess config configEtag deploymentTriggers id isEphemeral name serviceInstances "
-                   "variables",
+    "Environment": "canAccess config configEtag deletedAt deploymentTriggers id isEphemeral name "
+                   "serviceInstances variables",
     "EnvironmentPatch": "id patch status",
     "ExternalWorkspace": "id name projects",
     "PageInfo": "endCursor hasNextPage",
     "Project": "deletedAt environments id name primaryEnvironmentId services",
     "ProjectToken": "environment environmentId id project projectId",
-    "Service": "id name",
+    "Service": "deletedAt id name repoTriggers",
     "ServiceInstance": "builder serviceId serviceName source",
     "ServiceSource": "image repo",
     "User": "apiTokenRateLimit email id name workspaces",
     "Variable": "createdAt id isSealed name references service serviceId updatedAt",
-    "Workspace": "id name",
+    "Workspace": "id name projects",
 }
 
 

@@ -84,6 +84,35 @@ pub struct ProvidersArgs {
     /// File that holds the secret of the application at Netlify, instead of `NETLIFY_CLIENT_SECRET`
     #[arg(long, env = "NETLIFY_CLIENT_SECRET_FILE", value_name = "PATH")]
     pub netlify_client_secret_file: Option<PathBuf>,
+
+    /// Origin of Railway's API
+    #[arg(
+        long,
+        env = "RAILWAY_API_URL",
+        value_name = "ORIGIN",
+        default_value = "https://backboard.railway.com"
+    )]
+    pub railway_api_url: Origin,
+
+    /// Origin of Railway's pages, where a connect sends the browser
+    #[arg(
+        long,
+        env = "RAILWAY_WEB_URL",
+        value_name = "ORIGIN",
+        default_value = "https://backboard.railway.com"
+    )]
+    pub railway_web_url: Origin,
+
+    /// Client id of the app at Railway, for OAuth
+    ///
+    /// OAuth needs both `RAILWAY_CLIENT_ID` and `RAILWAY_CLIENT_SECRET`. Without them users connect with a
+    /// pasted token.
+    #[arg(long, env = "RAILWAY_CLIENT_ID", value_name = "ID")]
+    pub railway_client_id: Option<String>,
+
+    /// File that holds the secret of the app at Railway, instead of `RAILWAY_CLIENT_SECRET`
+    #[arg(long, env = "RAILWAY_CLIENT_SECRET_FILE", value_name = "PATH")]
+    pub railway_client_secret_file: Option<PathBuf>,
 }
 
 impl ProvidersArgs {
@@ -119,6 +148,15 @@ impl ProvidersArgs {
             ),
             lookup,
         )?;
+        let railway = OAuthClient::read(
+            "Railway",
+            ("RAILWAY_CLIENT_ID", self.railway_client_id.as_ref()),
+            (
+                "RAILWAY_CLIENT_SECRET",
+                self.railway_client_secret_file.as_deref(),
+            ),
+            lookup,
+        )?;
         Ok(ProvidersSettings {
             timeout: self.provider_timeout,
             vercel: VercelSettings {
@@ -130,6 +168,11 @@ impl ProvidersArgs {
                 api_url: self.netlify_api_url.clone(),
                 web_url: self.netlify_web_url.clone(),
                 oauth: netlify,
+            },
+            railway: ProviderSettings {
+                api_url: self.railway_api_url.clone(),
+                web_url: self.railway_web_url.clone(),
+                oauth: railway,
             },
         })
     }
@@ -201,6 +244,8 @@ pub struct ProvidersSettings {
     pub vercel: VercelSettings,
     /// Netlify.
     pub netlify: ProviderSettings,
+    /// Railway.
+    pub railway: ProviderSettings,
 }
 
 /// Vercel.

@@ -57,6 +57,12 @@ pub const SECRETS: &[SecretVariable] = &[
         address: false,
     },
     SecretVariable {
+        name: "RAILWAY_CLIENT_SECRET",
+        default: "none",
+        help: "The secret of the app at Railway, for OAuth; see also `RAILWAY_CLIENT_ID`",
+        address: false,
+    },
+    SecretVariable {
         name: "GITHUB_CLIENT_SECRET",
         default: "none",
         help: "The secret of the app at GitHub, for sign-in; see also `GITHUB_CLIENT_ID`",

@@ -224,6 +224,17 @@ fn half_of_the_oauth_settings_is_an_error_that_names_the_rest() {
         error.contains("missing: VERCEL_CLIENT_SECRET, VERCEL_INTEGRATION_SLUG"),
         "{error}"
     );
+    let args = parse::<ProvidersArgs>(&["--railway-client-id", "id"]).unwrap();
+    let error = args.resolve(&env(&[])).unwrap_err().to_string();
+    assert!(error.contains("missing: RAILWAY_CLIENT_SECRET"), "{error}");
+    let secret = [("RAILWAY_CLIENT_SECRET", "hunter2")];
+    let args = parse::<ProvidersArgs>(&[]).unwrap();
+    let error = args.resolve(&env(&secret)).unwrap_err().to_string();
+    assert!(error.contains("missing: RAILWAY_CLIENT_ID"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+    let args = parse::<ProvidersArgs>(&["--railway-client-id", "id"]).unwrap();
+    let settings = args.resolve(&env(&secret)).unwrap().railway;
+    assert!(settings.oauth.is_some());
 }
 
 #[test]

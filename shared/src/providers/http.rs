@@ -126,7 +126,7 @@ impl HttpClient {
         mut call: Call<'_>,
         judge: impl FnOnce(&Answer) -> Result<T, E> + Send,
     ) -> Result<T, E> {
-        let family = call.family;
+        let (family, writes) = (call.family, call.writes());
         let body = std::mem::replace(&mut call.body, Body::None);
         let request = self.request(session, &call, body)?;
         if let Some(session) = session {
@@ -149,7 +149,7 @@ impl HttpClient {
             open: true,
         };
         let (result, mut quota) = async {
-            let answer = self.exchange(request, family.writes(), &span, &record.status);
+            let answer = self.exchange(request, writes, &span, &record.status);
             match answer.await {
                 Ok(answer) => (judge(&answer), answer.quota()),
                 Err(error) => (Err(error.into()), Quota::default()),

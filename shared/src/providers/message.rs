@@ -71,6 +71,14 @@ pub struct Call<'a> {
     pub body: Body,
 }
 
+impl Call<'_> {
+    /// Whether it matters that it arrived when its answer is lost. A form exchanges a code or a token,
+    /// which works once, so that such a call is not to be made again as a read is.
+    pub(super) const fn writes(&self) -> bool {
+        self.family.writes() || matches!(self.body, Body::Form(_))
+    }
+}
+
 /// An answer, read to its end. The body is wiped when dropped, since it may hold values.
 pub struct Answer {
     /// Its status, never 3xx.

@@ -13,6 +13,7 @@ mod lenient;
 pub mod message;
 pub mod netlify;
 pub mod notice;
+pub mod railway;
 pub mod reach;
 pub mod registry;
 pub mod retry_after;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Provider;
 use super::http::SetupError;
 use super::netlify::{Netlify, NetlifySettings};
+use super::railway::{Railway, RailwaySettings};
 use super::vercel::{Vercel, VercelSettings};
 use crate::ambient::Ambient;
 use crate::domain::connection::ProviderName;
@@ -20,6 +21,8 @@ pub struct ProviderSettings {
     pub vercel: VercelSettings,
     /// Netlify.
     pub netlify: NetlifySettings,
+    /// Railway.
+    pub railway: RailwaySettings,
 }
 
 impl Default for ProviderSettings {
@@ -28,6 +31,7 @@ impl Default for ProviderSettings {
             timeout: Duration::from_secs(10),
             vercel: VercelSettings::default(),
             netlify: NetlifySettings::default(),
+            railway: RailwaySettings::default(),
         }
     }
 }
@@ -42,9 +46,10 @@ impl Registry {
     /// Makes the clients. No call is made.
     pub fn new(settings: &ProviderSettings, ambient: Ambient) -> Result<Self, SetupError> {
         let timeout = settings.timeout;
-        let all: [Arc<dyn Provider>; 2] = [
+        let all: [Arc<dyn Provider>; 3] = [
             Arc::new(Vercel::new(&settings.vercel, timeout, ambient.clone())?),
-            Arc::new(Netlify::new(&settings.netlify, timeout, ambient)?),
+            Arc::new(Netlify::new(&settings.netlify, timeout, ambient.clone())?),
+            Arc::new(Railway::new(&settings.railway, timeout, ambient)?),
         ];
         let named = all
             .into_iter()

@@ -16,7 +16,7 @@ const LONGEST: TimeDelta = TimeDelta::hours(24);
 pub struct RetryHints<'a> {
     /// `Retry-After`: seconds or an HTTP date.
     pub retry_after: Option<&'a str>,
-    /// `X-RateLimit-Reset`: seconds since the epoch.
+    /// `X-RateLimit-Reset`: seconds since the epoch, or a date of RFC 3339.
     pub header_reset: Option<&'a str>,
     /// The body's reset in seconds since the epoch.
     pub reset_secs: Option<f64>,
@@ -57,7 +57,9 @@ pub fn retry_at(hints: &RetryHints<'_>, now: DateTime<Utc>) -> Option<DateTime<U
         hints.retry_after.and_then(|text| {
             header(Some(text)).map_or_else(|| http_date(text).and_then(ours), point)
         }),
-        header(hints.header_reset).and_then(point),
+        hints
+            .header_reset
+            .and_then(|text| header(Some(text)).map_or_else(|| date(text).and_then(ours), point)),
         hints.reset_secs.and_then(point),
         hints.reset_ms.and_then(millis),
     ]
@@ -76,6 +78,12 @@ fn after(now: DateTime<Utc>, seconds: f64) -> Option<DateTime<Utc>> {
     (seconds.is_finite() && seconds >= 0.0)
         .then(|| TimeDelta::milliseconds((seconds.min(1e8) * 1000.0).ceil() as i64))
         .and_then(|delay| now.checked_add_signed(delay))
+}
+
+/// A date of RFC 3339.
+fn date(text: &str) -> Option<DateTime<Utc>> {
+    let at = DateTime::parse_from_rfc3339(text.trim()).ok()?;
+    Some(at.with_timezone(&Utc))
 }
 
 /// The three forms of a date in HTTP.
@@ -153,6 +161,11 @@ mod tests {
             ..RetryHints::default()
         };
         assert_eq!(wait(header), Some(7_000));
+        let date = RetryHints {
+            header_reset: Some("2027-01-15T08:00:09.500Z"),
+            ..RetryHints::default()
+        };
+        assert_eq!(wait(date), Some(9_500));
     }
 
     #[test]

@@ -236,6 +236,14 @@ fn service(view: &View<'_>, id: &str, name: &str) -> FieldResult {
         "project" => Ok(Found::Node(Node::Project(service.project.clone()))),
         "icon" | "deletedAt" => leaf(Value::Null),
         "createdAt" | "updatedAt" => at(service.created_at),
+        "repoTriggers" => {
+            let linked = view.state.environments.iter().filter(|environment| {
+                service.repo.is_some() && environment.project == service.project
+            });
+            let nodes =
+                linked.map(|found| Node::DeploymentTrigger(found.id.clone(), id.to_owned()));
+            Ok(Found::Connection(nodes.collect()))
+        }
         other => not_simulated(&format!("Service.{other}")),
     }
 }

@@ -33,7 +33,8 @@ async fn providers_are_open_to_everyone(profile: Profile) {
         json!(shown),
         json!([
             ["vercel", true, "available"],
-            ["netlify", true, "available"]
+            ["netlify", true, "available"],
+            ["railway", true, "available"]
         ])
     );
     assert_eq!(data["providers"][0]["displayName"], "Vercel");

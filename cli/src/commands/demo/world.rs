@@ -59,6 +59,11 @@ impl World {
             },
             netlify: ProviderSettings {
                 api_url: origin.clone(),
+                web_url: origin.clone(),
+                oauth: None,
+            },
+            railway: ProviderSettings {
+                api_url: origin.clone(),
                 web_url: origin,
                 oauth: None,
             },

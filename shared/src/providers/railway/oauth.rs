@@ -1,0 +1,174 @@
+//! "Login with Railway": OpenID Connect with PKCE, and tokens that end after an hour.
+//!
+//! What gives the next token may be answered with itself or with a new one, and one that was replaced
+//! ends the whole authorization when it is used again. So what came last is what counts, and an answer
+//! that was lost is not asked for again.
+
+use chrono::TimeDelta;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::RailwaySettings;
+use super::client::Client;
+use super::errors::invalid;
+use super::wire::{OAuthError, Tokens};
+use crate::crypto::pkce::challenge;
+use crate::domain::connection::TokenPair;
+use crate::providers::message::Answer;
+use crate::providers::{Departure, Grant, ProviderError, Return};
+use crate::secret::Secret;
+
+/// Who they are, a token that can be renewed, and the projects that the user picks. `prompt=consent`
+/// belongs to the second: without it nothing comes to renew with.
+const SCOPES: &str = "openid email profile offline_access project:member";
+
+/// The page that asks the user.
+pub(super) fn authorize_url(
+    settings: &RailwaySettings,
+    departure: &Departure<'_>,
+) -> Option<String> {
+    let (client_id, _) = settings.oauth()?;
+    let fields = [
+        ("response_type", "code"),
+        ("client_id", client_id),
+        ("redirect_uri", departure.callback),
+        ("scope", SCOPES),
+        ("prompt", "consent"),
+        ("state", departure.state),
+        ("code_challenge", &challenge(departure.verifier)),
+        ("code_challenge_method", "S256"),
+    ];
+    let fields = fields
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+    Some(format!("{}/auth?{}", issuer(settings), fields.join("&")))
+}
+
+/// Who gives out the codes.
+fn issuer(settings: &RailwaySettings) -> String {
+    format!("{}/oauth", settings.web_url.trim_end_matches('/'))
+}
+
+/// Exchanges a code, which works once.
+pub(super) async fn exchange(
+    client: &Client,
+    settings: &RailwaySettings,
+    back: &Return<'_>,
+) -> Result<Grant, ProviderError> {
+    let mut form = own(settings)?;
+    let other = |iss: &str| iss.trim_end_matches('/') != issuer(settings);
+    if back.issuer.is_some_and(other) {
+        return Err(invalid(
+            "invalid_issuer",
+            "The authorization was not given by Railway. Start again.",
+        ));
+    }
+    let verifier = back.verifier.ok_or_else(spent)?;
+    form.extend([
+        ("grant_type", Secret::new("authorization_code")),
+        ("code", Secret::new(back.code)),
+        ("redirect_uri", Secret::new(back.callback)),
+        ("code_verifier", verifier.clone()),
+    ]);
+    let token = client.tokens("oauth.exchange", form, exchanged).await?;
+    Ok(Grant {
+        token,
+        team_id: None,
+        installation_id: None,
+    })
+}
+
+/// Asks for the next token.
+pub(super) async fn renew(
+    client: &Client,
+    settings: &RailwaySettings,
+    refresh: &Secret,
+) -> Result<TokenPair, ProviderError> {
+    // The operator took the settings away, and may bring them back.
+    let mut form = own(settings).map_err(|_| ProviderError::Unavailable)?;
+    form.extend([
+        ("grant_type", Secret::new("refresh_token")),
+        ("refresh_token", refresh.clone()),
+    ]);
+    let asked = client.tokens("oauth.renew", form, |answer| {
+        // Told apart from what the transport says, below.
+        Ok(renewed(answer, refresh))
+    });
+    match asked.await {
+        Ok(result) => result,
+        // Nothing was sent; or to something else than what gives out tokens, as a redirect tells.
+        Err(ProviderError::Unavailable | ProviderError::Protocol) => {
+            Err(ProviderError::Unavailable)
+        }
+        Err(_) => Err(ProviderError::OutcomeUnknown),
+    }
+}
+
+/// How we say who we are.
+fn own(settings: &RailwaySettings) -> Result<Vec<(&'static str, Secret)>, ProviderError> {
+    let (id, secret) = settings
+        .oauth()
+        .ok_or_else(|| invalid("not_configured", "OAuth with Railway is not set up here."))?;
+    Ok(vec![
+        ("client_id", Secret::new(id)),
+        ("client_secret", secret.clone()),
+    ])
+}
+
+fn code_of(answer: &Answer) -> Option<String> {
+    let told: OAuthError = serde_json::from_slice(&answer.body).unwrap_or_default();
+    told.error
+}
+
+pub(super) fn exchanged(answer: &Answer) -> Result<TokenPair, ProviderError> {
+    if answer.is_success() {
+        return pair(answer, None).ok_or(ProviderError::Protocol);
+    }
+    Err(match (answer.status, code_of(answer).as_deref()) {
+        (429, _) => ProviderError::RateLimited {
+            until: answer.retry_at(None, None),
+        },
+        (500.., _) => ProviderError::Unavailable,
+        (401, _) | (_, Some("invalid_client" | "unauthorized_client")) => invalid(
+            "invalid_client",
+            "Railway does not know this app; its client id and secret need the operator's care.",
+        ),
+        _ => spent(),
+    })
+}
+
+/// Only one refusal says that the authorization is over. Others may be about this program's settings, or
+/// about nothing that lasts, and leave the refresh token as it was.
+pub(super) fn renewed(answer: &Answer, refresh: &Secret) -> Result<TokenPair, ProviderError> {
+    if answer.is_success() {
+        return pair(answer, Some(refresh)).ok_or(ProviderError::OutcomeUnknown);
+    }
+    Err(match (answer.status, code_of(answer).as_deref()) {
+        (400..500, Some("invalid_grant")) => ProviderError::Unauthorized,
+        (429, _) => ProviderError::RateLimited {
+            until: answer.retry_at(None, None),
+        },
+        _ => ProviderError::Unavailable,
+    })
+}
+
+/// The tokens of an answer. One that brings nothing to renew with leaves `kept`.
+fn pair(answer: &Answer, kept: Option<&Secret>) -> Option<TokenPair> {
+    let tokens: Tokens = serde_json::from_slice(&answer.body).ok()?;
+    let some = |token: Option<Secret>| token.filter(|token| !token.is_empty());
+    let expires_at = tokens.expires_in.and_then(|seconds| {
+        let life =
+            TimeDelta::try_seconds(seconds as i64).filter(|life| *life > TimeDelta::zero())?;
+        answer.received.checked_add_signed(life)
+    });
+    Some(TokenPair {
+        access: some(tokens.access_token)?,
+        refresh: some(tokens.refresh_token).or_else(|| kept.cloned()),
+        expires_at,
+    })
+}
+
+fn spent() -> ProviderError {
+    invalid(
+        "invalid_grant",
+        "Railway did not accept the authorization; it works once and not for long. Start again.",
+    )
+}
