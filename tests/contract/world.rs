@@ -171,6 +171,7 @@ impl World {
             direction: Direction::Push,
             allow_delete: false,
             delete_scope: DeleteScope::All,
+            allow_references: false,
             include: None,
             exclude: None,
             prefix: None,

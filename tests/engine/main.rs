@@ -10,6 +10,7 @@ mod link_runs;
 mod links;
 mod ownership;
 mod plans;
+mod references;
 mod renewals;
 mod rotation;
 mod sync;

@@ -20,9 +20,9 @@ use keyway_shared::domain::upkeep::Upkeep;
 use keyway_shared::domain::vault::{Environment, EnvironmentKind, Vault};
 use keyway_shared::entropy::SystemEntropy;
 use keyway_shared::lifecycle::Lifecycle;
-use keyway_shared::providers::Split;
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
 use keyway_shared::providers::vercel::VercelSettings;
+use keyway_shared::providers::{Descriptor, Provider, Split};
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{JobFilter, SplitRecord, Store};
@@ -30,6 +30,7 @@ use keyway_shared::sync::options::{DeleteScope, Direction, SyncRequest};
 use keyway_shared::sync::remote::Destination;
 use keyway_simulator::vercel::{Preset, TOKEN};
 use keyway_tests::database::{Database, Profile};
+use keyway_tests::posing::Posing;
 use keyway_tests::renewing::Renewing;
 use keyway_tests::stand_in::StandIn;
 use keyway_worker::{ManualWorker, RetryPolicy, WorkerContext, WorkerOptions};
@@ -51,8 +52,8 @@ pub(crate) struct World {
     /// Its time, where the test moves it.
     pub(crate) clock: Option<Arc<ManualClock>>,
     settings: ProviderSettings,
-    /// In the place of Railway.
-    renewing: Option<Arc<Renewing>>,
+    /// In the place of the provider of its name.
+    double: Option<Arc<dyn Provider>>,
     pub(crate) database: Database,
 }
 
@@ -68,6 +69,24 @@ impl World {
         let world = Self::prepare(profile, preset, None).await;
         world.start_worker("worker").await;
         world
+    }
+
+    /// With a worker, and a provider that can do what Vercel cannot.
+    pub(crate) async fn start_posing(
+        profile: Profile,
+        preset: Preset,
+        change: impl FnOnce(&mut Descriptor),
+    ) -> Self {
+        let mut world = Self::prepare(profile, preset, None).await;
+        world.pose(change);
+        world.start_worker("worker").await;
+        world
+    }
+
+    /// Makes the provider one that can do what Vercel cannot, for workers that are started later.
+    pub(crate) fn pose(&mut self, change: impl FnOnce(&mut Descriptor)) {
+        let inner = self.providers().get(ProviderName::Vercel).unwrap();
+        self.double = Some(Arc::new(Posing::new(inner, change)));
     }
 
     /// Without a worker, on a clock that stands until the test moves it.
@@ -164,15 +183,15 @@ impl World {
             connection: connection.id,
             clock,
             settings,
-            renewing: None,
+            double: None,
             database,
         }
     }
 
     fn providers(&self) -> Registry {
         let registry = Registry::new(&self.settings, self.ambient.clone()).unwrap();
-        match self.renewing.clone() {
-            Some(renewing) => registry.with(renewing),
+        match self.double.clone() {
+            Some(double) => registry.with(double),
             None => registry,
         }
     }
@@ -181,7 +200,7 @@ impl World {
     pub(crate) async fn renew_tokens(&mut self) -> Arc<Renewing> {
         let inner = self.providers().get(ProviderName::Vercel).unwrap();
         let renewing = Arc::new(Renewing::new(inner, self.ambient.clone()));
-        self.renewing = Some(Arc::clone(&renewing));
+        self.double = Some(Arc::<Renewing>::clone(&renewing));
         let mut tx = self.store.begin().await.unwrap();
         let ours = tx.find_connection(self.user, self.connection).await;
         let connection = Connection {
@@ -375,6 +394,7 @@ impl World {
             direction: Direction::Push,
             allow_delete: false,
             delete_scope: DeleteScope::Managed,
+            allow_references: false,
             include: None,
             exclude: None,
             prefix: None,

@@ -16,6 +16,7 @@ use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::entropy::SystemEntropy;
 use keyway_shared::github::{GitHubSettings, Roles, SignInSettings};
 use keyway_shared::lifecycle::Lifecycle;
+use keyway_shared::providers::Descriptor;
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
 use keyway_shared::secret::Secret;
@@ -27,6 +28,7 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::database::{Database, Profile, redis_url};
 use crate::leaks::{self, Leak};
+use crate::posing::Posing;
 use crate::renewing::Renewing;
 
 /// The recorder is one for the process; so is its handle.
@@ -71,6 +73,8 @@ pub struct AppBuilder {
     pub migrate: bool,
     /// A provider whose tokens end stands in the place of Railway.
     pub renewing: bool,
+    /// What Vercel's stand-in poses as.
+    pub poses: Option<fn(&mut Descriptor)>,
 }
 
 impl AppBuilder {
@@ -124,6 +128,10 @@ impl AppBuilder {
             }
         };
         let mut providers = Registry::new(&self.providers, ambient.clone()).expect("providers");
+        if let Some(change) = self.poses {
+            let inner = providers.get(ProviderName::Vercel).expect("a provider");
+            providers = providers.with(Arc::new(Posing::new(inner, change)));
+        }
         let renewing = self.renewing.then(|| {
             let inner = providers.get(ProviderName::Vercel).expect("a provider");
             Arc::new(Renewing::new(inner, ambient.clone()))
@@ -243,6 +251,7 @@ impl TestApp {
             github_sign_in: false,
             migrate: true,
             renewing: false,
+            poses: None,
         }
     }
 

@@ -11,5 +11,6 @@ pub mod database;
 pub mod description;
 pub mod graphql;
 pub mod leaks;
+pub mod posing;
 pub mod renewing;
 pub mod stand_in;

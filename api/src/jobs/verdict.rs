@@ -56,6 +56,9 @@ pub(crate) fn refuse(code: ErrorCode, text: Option<String>, retry_after: Option<
             "",
             or("The destination would hold more variables than the provider takes"),
         )]),
+        ErrorCode::Reference => ApiError::conflict(or(
+            "Values refer to other variables at the provider; send allowReferences if that is meant",
+        )),
         ErrorCode::Rejected => ApiError::Validation(vec![FieldError::new(
             "",
             or("The provider refused the request"),

@@ -102,6 +102,8 @@ words! {
         Conflict = "conflict",
         /// It is not known whether a write took effect.
         OutcomeUnknown = "outcome-unknown",
+        /// The value refers to other variables at the provider, and whether that is meant was not said.
+        Reference = "reference",
         /// Not tried, because what comes before it failed.
         NotAttempted = "not-attempted",
         /// The value cannot be read.

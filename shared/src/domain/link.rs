@@ -42,6 +42,8 @@ pub struct Link {
     pub allow_delete: bool,
     /// What they may delete.
     pub delete_scope: DeleteScope,
+    /// Whether values that refer to other variables at the provider are meant to.
+    pub allow_references: bool,
     /// Patterns of the keys that take part; `None`: all.
     pub include: Option<Vec<String>>,
     /// Patterns of keys that do not.
@@ -72,6 +74,7 @@ impl Link {
             git_branch: self.git_branch.clone(),
             allow_delete: self.allow_delete,
             delete_scope: self.delete_scope,
+            allow_references: self.allow_references,
             include: self.include.clone(),
             exclude: self.exclude.clone(),
             prefix: self.prefix.clone(),

@@ -142,20 +142,20 @@ impl SyncReport {
             }
         }
         counts.total = counts.created + counts.updated + counts.deleted;
-        // What the provider did not show is left as it is, and the rest is right.
-        let is_blind = failures
+        // What is left as it is on purpose is told, and the rest is right.
+        let rest_is_right = failures
             .iter()
             .map(|failure| failure.code)
             .chain(fatal.map(|(code, _)| *code))
-            .all(|code| code == ErrorCode::IncompleteView);
+            .all(leaves_the_rest_right);
         let status = match (counts.failed, counts.total, fatal) {
             (0, _, None) => SyncStatus::Success,
-            (_, 0, _) if !is_blind => SyncStatus::Error,
+            (_, 0, _) if !rest_is_right => SyncStatus::Error,
             _ => SyncStatus::Partial,
         };
         let error_code = fatal
             .map(|(code, _)| *code)
-            .or_else(|| failures.first().map(|failure| failure.code));
+            .or_else(|| cause(&failures).map(|failure| failure.code));
         let error = match (fatal, failures.as_slice()) {
             (Some((_, message)), []) => Some(message.clone()),
             (Some((_, message)), failures) => {
@@ -196,6 +196,23 @@ impl SyncReport {
     }
 }
 
+/// Whether what failed so was left as it is on purpose: because the provider did not show it, because
+/// nobody said that a reference is meant, or because of such a key before it.
+const fn leaves_the_rest_right(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::IncompleteView | ErrorCode::Reference | ErrorCode::NotAttempted
+    )
+}
+
+/// The first key that failed for a reason of its own.
+fn cause(failures: &[KeyFailure]) -> Option<&KeyFailure> {
+    let mut own = failures
+        .iter()
+        .filter(|failure| failure.code != ErrorCode::NotAttempted);
+    own.next().or(failures.first())
+}
+
 /// "3 of 100 failed: A, B, C (rate-limited)"
 fn describe(failures: &[KeyFailure], of: usize) -> String {
     const SHOWN: usize = 5;
@@ -208,9 +225,7 @@ fn describe(failures: &[KeyFailure], of: usize) -> String {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
-    let why = failures
-        .first()
-        .map_or_else(String::new, |failure| failure.message.clone());
+    let why = cause(failures).map_or_else(String::new, |failure| failure.message.clone());
     format!(
         "{} of {of} keys failed: {}{more} ({why})",
         failures.len(),

@@ -86,6 +86,9 @@ pub struct SyncRequest {
     /// Whether every value that can be read is read, whatever is remembered of it.
     #[serde(default)]
     pub verify: bool,
+    /// Values that refer to other variables at the provider are meant to.
+    #[serde(default)]
+    pub allow_references: bool,
     /// The saved plan that a sync is to carry out, and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Uuid>,
@@ -118,6 +121,7 @@ impl SyncRequest {
             exclude: None,
             prefix: None,
             verify: false,
+            allow_references: false,
             plan_id: None,
             link_id: None,
         }

@@ -45,6 +45,10 @@ words! {
         ConflictKept = "conflict-kept",
         /// The provider did not show everything, so its absence or presence is not known.
         IncompleteView = "incomplete-view",
+        /// The value refers to other variables there, and whether that is meant was not said.
+        Reference = "reference",
+        /// It would be deleted if nothing before it failed, and something does.
+        NotAttempted = "not-attempted",
     }
 }
 

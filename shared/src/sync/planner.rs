@@ -22,6 +22,8 @@ pub struct Rules {
     pub reserved: ReservedNames,
     /// The provider takes variables of this name.
     pub allows: fn(&str) -> bool,
+    /// What begins a reference to another variable inside of a value.
+    pub reference: Option<&'static str>,
     /// Its limits.
     pub limits: Limits,
 }
@@ -116,6 +118,12 @@ impl Inputs<'_> {
         }
     }
 
+    /// Whether the provider would put other variables' values in the place of parts of this one.
+    pub(super) fn refers(&self, value: &Secret) -> bool {
+        let begins = self.rules.reference;
+        begins.is_some_and(|begins| value.expose().contains(begins))
+    }
+
     fn is_reserved(&self, key: &str, row: Option<&RemoteRow>) -> bool {
         self.rules.reserved.has(key) || row.is_some_and(|row| row.owner == RowOwner::Platform)
     }
@@ -151,7 +159,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Decision {
     keys.extend(inputs.vault.values.keys().map(String::as_str));
     keys.extend(inputs.vault.corrupt.iter().map(String::as_str));
 
-    let planned = keys
+    let mut planned: Vec<Planned> = keys
         .into_iter()
         .filter(|key| inputs.filter.takes(key))
         .filter_map(|key| {
@@ -168,6 +176,13 @@ pub fn plan(inputs: &Inputs<'_>) -> Decision {
             })
         })
         .collect();
+    // Deletes come last, and only when everything before them succeeds.
+    if planned.iter().any(|one| one.reason == Reason::Reference) {
+        let deletes = planned.iter_mut();
+        for delete in deletes.filter(|one| one.action == Action::Delete) {
+            (delete.action, delete.reason) = (Action::Skip, Reason::NotAttempted);
+        }
+    }
     let plan = Plan { keys: planned };
     let refusal = refusal(inputs, &plan, &rows);
     Decision { plan, refusal }
@@ -179,15 +194,18 @@ fn push(
     ours: Option<&Secret>,
     row: Option<&RemoteRow>,
 ) -> Option<(Action, Reason)> {
+    let must_ask = |ours| !inputs.request.allow_references && inputs.refers(ours);
     let decided = match (ours, row) {
         _ if inputs.is_reserved(key, row) => (Action::Skip, Reason::Reserved),
         (Some(_), _) if !(inputs.rules.allows)(key) => (Action::Skip, Reason::InvalidName),
         (Some(_), None) if inputs.view.incomplete.is_some() => {
             (Action::Skip, Reason::IncompleteView)
         }
+        (Some(ours), None) if must_ask(ours) => (Action::Skip, Reason::Reference),
         (Some(_), None) => (Action::Create, Reason::Missing),
         (Some(ours), Some(row)) => match inputs.compare(row, ours) {
             Comparison::Equal => (Action::Skip, Reason::Unchanged),
+            _ if must_ask(ours) => (Action::Skip, Reason::Reference),
             Comparison::Different => (Action::Update, Reason::Changed),
             Comparison::Unknown => (Action::Update, Reason::Unverifiable),
         },

@@ -21,6 +21,7 @@ mod oauth;
 mod pauses;
 mod pending;
 mod plans;
+mod references;
 mod refusals;
 mod renewals;
 mod syncs;

@@ -255,7 +255,8 @@ async fn the_job_says_what_was_asked_for(profile: Profile) {
         "keywayEnvironment": "staging", "providerEnvironment": "preview", "direction": "pull",
         "gitBranch": "feat/x", "allowDelete": true, "deleteScope": "managed",
         "onConflict": "skip", "confirmEmptySource": true, "variableType": "sensitive",
-        "include": ["APP_*", "DB_*"], "exclude": ["*_TEST"], "prefix": "A", "verify": true });
+        "include": ["APP_*", "DB_*"], "exclude": ["*_TEST"], "prefix": "A", "verify": true,
+            "allowReferences": true });
     me.post(SYNC, fields).await.data(202);
     let job = world.take().await;
     assert_eq!(job.kind, JobKind::Sync);
@@ -269,7 +270,8 @@ async fn the_job_says_what_was_asked_for(profile: Profile) {
             "providerEnvironment": "preview", "gitBranch": "feat/x", "direction": "pull",
             "allowDelete": true, "deleteScope": "managed", "onConflict": "skip",
             "confirmEmptySource": true, "variableType": "sensitive",
-            "include": ["APP_*", "DB_*"], "exclude": ["*_TEST"], "prefix": "A", "verify": true })
+            "include": ["APP_*", "DB_*"], "exclude": ["*_TEST"], "prefix": "A", "verify": true,
+            "allowReferences": true })
     );
     world.settle(&job, JobState::Succeeded, None, None).await;
     // A name is no key, and readers need none.

@@ -132,17 +132,33 @@ fn failure_of(
     fatal: Option<&ProviderError>,
 ) -> Option<(ErrorCode, String)> {
     if let (Action::Skip, None) = (planned.action, &result) {
-        return (planned.reason == Reason::IncompleteView).then(hidden);
+        return left_out(planned.reason);
     }
     match (result, fatal) {
         (Some(Ok(_)), _) => None,
         (Some(Err(failure)), _) => Some((failure.code, failure.message.clone())),
         (None, Some(error)) => Some((error.code(), sentence(error))),
-        (None, None) => Some((
-            ErrorCode::NotAttempted,
-            "not tried, because what comes before it failed".to_owned(),
-        )),
+        (None, None) => Some(not_attempted()),
     }
+}
+
+/// What is skipped and ought not to be.
+fn left_out(reason: Reason) -> Option<(ErrorCode, String)> {
+    match reason {
+        Reason::IncompleteView => Some(hidden()),
+        Reason::Reference => {
+            let message = "the value refers to other variables at the provider; set \
+                           allowReferences if that is meant";
+            Some((ErrorCode::Reference, message.to_owned()))
+        }
+        Reason::NotAttempted => Some(not_attempted()),
+        _ => None,
+    }
+}
+
+fn not_attempted() -> (ErrorCode, String) {
+    let message = "not tried, because what comes before it failed".to_owned();
+    (ErrorCode::NotAttempted, message)
 }
 
 fn hidden() -> (ErrorCode, String) {

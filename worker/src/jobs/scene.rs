@@ -347,6 +347,7 @@ impl Run<'_> {
             rules: Rules {
                 reserved: is.reserved,
                 allows: is.allows_name,
+                reference: is.values.reference,
                 limits: is.limits,
             },
         })

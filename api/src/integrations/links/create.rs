@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::another_connection::hold;
 use super::auto_sync::AutoSync;
-use super::{LinkBody, check_rules};
+use super::{LinkBody, check_rules, noted};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Strict, VaultPath};
@@ -59,6 +59,10 @@ pub(crate) struct LinkFields {
     /// What they may delete; `managed` without it.
     #[schema(value_type = Option<String>, pattern = "^(all|managed)$")]
     delete_scope: Option<DeleteScope>,
+    /// Whether values that refer to other variables at the provider, where it resolves such, are meant to:
+    /// runs leave them out otherwise.
+    #[serde(default)]
+    allow_references: bool,
     /// Whether another vault may be linked with the same destination.
     #[serde(default)]
     shared: bool,
@@ -174,6 +178,7 @@ pub(crate) async fn create_link(
         direction,
         allow_delete: fields.allow_delete,
         delete_scope: fields.delete_scope.unwrap_or(DeleteScope::Managed),
+        allow_references: fields.allow_references,
         include: fields.include,
         exclude: fields.exclude,
         prefix: fields.prefix,
@@ -199,15 +204,7 @@ pub(crate) async fn create_link(
         now,
         Action::LinkChanged,
         Some(&opened.access.vault),
-        serde_json::json!({
-            "change": if is_new { "created" } else { "updated" },
-            "link": link.id,
-            "provider": link.provider,
-            "environment": link.keyway_environment,
-            "direction": link.direction,
-            "allowDelete": link.allow_delete,
-            "autoSync": link.auto_sync.mode(),
-        }),
+        noted(if is_new { "created" } else { "updated" }, &link),
     );
     tx.insert_activity(&entry).await?;
     mark(&mut tx).await?;

@@ -20,6 +20,7 @@ use keyway_shared::domain::vault::{Environment, EnvironmentKind, VaultAccess};
 use keyway_shared::store::Tx;
 use keyway_shared::sync::options::Direction;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -62,6 +63,9 @@ pub(crate) struct LinkBody {
     /// What they may delete.
     #[schema(pattern = "^(all|managed)$")]
     delete_scope: &'static str,
+    /// Whether values that refer to other variables at the provider are meant to; its runs leave them out
+    /// otherwise.
+    allow_references: bool,
     /// Globs of the keys that take part; `null`: all.
     include: Option<Vec<String>>,
     /// Globs of keys that do not.
@@ -114,6 +118,7 @@ impl From<Link> for LinkBody {
             direction: link.direction.as_str(),
             allow_delete: link.allow_delete,
             delete_scope: link.delete_scope.as_str(),
+            allow_references: link.allow_references,
             include: link.include,
             exclude: link.exclude,
             prefix: link.prefix,
@@ -228,6 +233,22 @@ async fn may_run(
 async fn connection_of(tx: &mut Tx, link: &Link) -> Result<Connection, ApiError> {
     let found = tx.connection_of_link(link.vault_id, link.id).await?;
     found.ok_or_else(|| ApiError::not_found("connection"))
+}
+
+/// What the log of who did what tells of a link.
+fn noted(change: &str, link: &Link) -> Value {
+    json!({
+        "change": change,
+        "link": link.id,
+        "provider": link.provider,
+        "environment": link.keyway_environment,
+        "direction": link.direction,
+        "allowDelete": link.allow_delete,
+        "allowReferences": link.allow_references,
+        "autoSync": link.auto_sync.mode(),
+        "paused": link.upkeep.paused.is_some(),
+        "connection": link.connection_id,
+    })
 }
 
 /// 409 for a link whose connection was given up.

@@ -15,7 +15,9 @@ use uuid::Uuid;
 use super::another_connection::{has_one, hold, reaches};
 use super::auto_sync::AutoSync;
 use super::create::{conflict, key_of, lost};
-use super::{LinkPath, OneLink, check_rules, connection_of, disconnected, may_hold_back, may_run};
+use super::{
+    LinkPath, OneLink, check_rules, connection_of, disconnected, may_hold_back, may_run, noted,
+};
 use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Change, Path, Strict, VaultPath};
@@ -37,6 +39,8 @@ pub(crate) struct LinkChange {
     /// What they may delete.
     #[schema(value_type = Option<String>, pattern = "^(all|managed)$")]
     delete_scope: Option<DeleteScope>,
+    /// Whether values that refer to other variables at the provider are meant to.
+    allow_references: Option<bool>,
     /// Whether another vault may be linked with the same destination.
     shared: Option<bool>,
     /// Globs of the keys that take part; `null`: all.
@@ -59,13 +63,14 @@ pub(crate) struct LinkChange {
 }
 
 impl LinkChange {
-    /// Whether it only lets the link do less: pauses it, or no longer lets it delete.
+    /// Whether it only lets the link do less: pauses it, or no longer lets it delete or write references.
     fn holds_back_only(&self) -> bool {
         let Self {
             connection_id: None,
             direction: None,
             allow_delete: None | Some(false),
             delete_scope: None,
+            allow_references: None | Some(false),
             shared: None,
             include: Change::Stays,
             exclude: Change::Stays,
@@ -165,6 +170,7 @@ pub(crate) async fn update_link(
     link.direction = change.direction.unwrap_or(link.direction);
     link.allow_delete = change.allow_delete.unwrap_or(link.allow_delete);
     link.delete_scope = change.delete_scope.unwrap_or(link.delete_scope);
+    link.allow_references = change.allow_references.unwrap_or(link.allow_references);
     let was_held = link.upkeep.is_held();
     if let Some(id) = change.connection_id.filter(|id| *id != link.connection_id) {
         if link.allow_delete {
@@ -201,17 +207,7 @@ pub(crate) async fn update_link(
         now,
         Action::LinkChanged,
         Some(&access.vault),
-        serde_json::json!({
-            "change": "updated",
-            "link": link.id,
-            "provider": link.provider,
-            "environment": link.keyway_environment,
-            "direction": link.direction,
-            "allowDelete": link.allow_delete,
-            "autoSync": link.auto_sync.mode(),
-            "paused": link.upkeep.paused.is_some(),
-            "connection": link.connection_id,
-        }),
+        noted("updated", &link),
     );
     tx.insert_activity(&entry).await?;
     // With the times that follow from the change.

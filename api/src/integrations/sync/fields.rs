@@ -86,6 +86,11 @@ pub(crate) struct SyncFields {
     #[schema(default = false)]
     #[param(default = false)]
     verify: Option<bool>,
+    /// Whether values that refer to other variables at the provider, where it resolves such, are meant to:
+    /// a push leaves them out otherwise.
+    #[schema(default = false)]
+    #[param(default = false)]
+    allow_references: Option<bool>,
 }
 
 impl SyncFields {
@@ -125,6 +130,7 @@ impl SyncFields {
             exclude: self.exclude,
             prefix: self.prefix,
             verify: self.verify.unwrap_or(defaults.verify),
+            allow_references: self.allow_references.unwrap_or(defaults.allow_references),
             ..defaults
         };
         check_filter(
@@ -217,6 +223,13 @@ impl SyncFields {
             fits(self.prefix.as_ref(), request.prefix.as_ref()),
         );
         agree("verify", fits(self.verify.as_ref(), Some(&request.verify)));
+        agree(
+            "allowReferences",
+            fits(
+                self.allow_references.as_ref(),
+                Some(&request.allow_references),
+            ),
+        );
         if !errors.is_empty() {
             return Err(ApiError::Validation(errors));
         }

@@ -20,7 +20,7 @@ macro_rules! columns {
              l.auto_mode, l.auto_every, l.auto_cron, l.auto_time_zone, l.auto_action, l.next_run_at,
              l.not_before, l.run_by, l.synced_revision, l.verified_at, l.suspect_at, l.failures,
              l.paused_at, l.paused_reason, l.last_job_id, l.last_run_at, l.last_state,
-             l.last_error_code, l.last_drift_at, l.drifted_keys, l.api_key_id"
+             l.last_error_code, l.last_drift_at, l.drifted_keys, l.api_key_id, l.allow_references"
     };
 }
 pub(super) use columns;
@@ -54,6 +54,7 @@ pub(super) struct LinkRow {
     direction: String,
     allow_delete: bool,
     delete_scope: String,
+    allow_references: bool,
     shared: bool,
     last_synced_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -113,6 +114,7 @@ impl TryFrom<LinkRow> for Link {
             scope: row.scope,
             git_branch: some(row.git_branch),
             allow_delete: row.allow_delete,
+            allow_references: row.allow_references,
             include: row.include.map(|list| list.0),
             exclude: row.exclude.map(|list| list.0),
             prefix: row.prefix,

@@ -1,3 +1,4 @@
+mod references;
 mod saved;
 mod warnings;
 
@@ -14,6 +15,7 @@ struct World {
     managed: BTreeSet<String>,
     foreign: BTreeSet<String>,
     limits: Limits,
+    reference: Option<&'static str>,
 }
 
 fn destination() -> Destination {
@@ -65,6 +67,7 @@ impl World {
                 edge_bytes: Some(5_120),
                 public_prefixes: &["NEXT_PUBLIC_"],
             },
+            reference: None,
         }
     }
 
@@ -117,6 +120,7 @@ impl World {
                     behind: &[],
                 },
                 allows: names::is_secret_name,
+                reference: self.reference,
                 limits: self.limits,
             },
         })

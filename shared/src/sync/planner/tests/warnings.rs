@@ -6,7 +6,7 @@ use crate::sync::warnings::warnings;
 
 impl World {
     /// `code KEY,KEY` for each warning.
-    fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self) -> Vec<String> {
         let found = self.with(|inputs| {
             let decision = plan(inputs);
             warnings(inputs, &decision.plan, decision.refusal.as_ref())

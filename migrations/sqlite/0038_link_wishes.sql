@@ -1,0 +1,2 @@
+-- What the owner of a link says is meant: values that refer to other variables at the provider.
+ALTER TABLE links ADD COLUMN allow_references INTEGER NOT NULL DEFAULT 0;
