@@ -21,7 +21,7 @@ ONLY_IN = {
 }
 # Tests start it through the helper that holds requests against the vendor's description.
 STAND_IN = r"\bVercel::(start|bind)\b"
-STAND_IN_ONLY_IN = ["tests/src/stand_in.rs", "tests/benchmark/"]
+STAND_IN_ONLY_IN = ["tests/src/stand_in/vercel.rs", "tests/benchmark/"]
 NEVER = [r"\btodo!\(", r"\bunimplemented!\(", r"#\[ignore"]
 
 

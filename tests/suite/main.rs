@@ -15,6 +15,7 @@ macro_rules! for_every_provider {
     ($($name:ident),+ $(,)?) => {
         $crate::for_every_provider!(@of vercel Vercel { $($name),+ });
         $crate::for_every_provider!(@of netlify Netlify { $($name),+ });
+        $crate::for_every_provider!(@of railway Railway { $($name),+ });
     };
     (@of $module:ident $provider:ident { $($name:ident),+ }) => {
         mod $module {

@@ -8,6 +8,7 @@ pub mod authorization;
 pub mod calls;
 pub mod capabilities;
 pub mod error;
+mod halving;
 pub mod http;
 mod lenient;
 pub mod message;

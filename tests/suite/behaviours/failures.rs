@@ -17,11 +17,8 @@ crate::for_every_provider!(
 );
 
 async fn a_refused_key_is_named_and_the_others_arrive(world: World) {
-    let vault = [
-        ("BAD", "refused-value"),
-        ("ONE", "value-one"),
-        ("TWO", "value-two"),
-    ];
+    let bad = "refused-value ".repeat(200);
+    let vault = [("BAD", &*bad), ("ONE", "value-one"), ("TWO", "value-two")];
     world.set_vault(&vault).await;
     let elsewhere = world.stage.elsewhere();
     world.stage.refuse("BAD");
@@ -38,8 +35,9 @@ async fn a_refused_key_is_named_and_the_others_arrive(world: World) {
 
 async fn nothing_is_deleted_when_something_failed(world: World) {
     world.stage.set("THEIRS", "theirs-1");
+    let bad = "refused-value ".repeat(200);
     world
-        .set_vault(&[("BAD", "refused-value"), ("ONE", "value-one")])
+        .set_vault(&[("BAD", &*bad), ("ONE", "value-one")])
         .await;
     world.stage.refuse("BAD");
     let job = world.sync(&json!({ "allowDelete": true })).await;

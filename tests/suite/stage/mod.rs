@@ -2,6 +2,7 @@
 //! around it that a sync must leave alone.
 
 mod netlify;
+mod railway;
 mod vercel;
 
 use std::collections::BTreeMap;
@@ -68,7 +69,7 @@ pub(crate) trait Stage: Send + Sync {
     /// What it answers when it does not work.
     fn broken(&self) -> Action;
 
-    /// From here on it refuses this key, and takes others.
+    /// From here on it refuses this key, whose value is longer than those of others, and takes others.
     fn refuse(&self, key: &str);
 
     /// Scripts a fault.
@@ -89,6 +90,7 @@ pub(crate) async fn start(provider: ProviderName) -> Box<dyn Stage> {
     match provider {
         ProviderName::Vercel => Box::new(vercel::VercelStage::start().await),
         ProviderName::Netlify => Box::new(netlify::NetlifyStage::start().await),
-        ProviderName::Railway | ProviderName::Fly => panic!("it has no client yet"),
+        ProviderName::Railway => Box::new(railway::RailwayStage::start().await),
+        ProviderName::Fly => panic!("it has no client yet"),
     }
 }

@@ -9,10 +9,8 @@ use super::rows::context;
 use super::wire::{NewValue, NewVariable, Variable};
 use crate::domain::job::ErrorCode;
 use crate::providers::ProviderError;
+use crate::providers::halving::{Halving, Next};
 use crate::sync::options::VariableType;
-
-/// Refused calls after which the rest is given up: enough to find a handful of bad keys among a thousand.
-const PATIENCE: usize = 40;
 
 /// The scopes that a secret may have; it has to name them.
 const SECRET_SCOPES: &[&str] = &["builds", "functions", "runtime"];
@@ -24,43 +22,37 @@ impl Run<'_> {
     /// Creates them. Keys that turn out to be there end the run: it looks again.
     pub(super) async fn create(&mut self, items: Vec<Item<'_>>) {
         let mut queue: VecDeque<Item<'_>> = items.into();
-        let (mut window, mut refusals) = (usize::MAX, 0);
+        let mut halving = Halving::new();
         while !queue.is_empty() && self.stopped.is_none() {
-            let size = queue.len().min(window);
-            let error = match self.post(&queue.make_contiguous()[..size]).await {
+            let size = halving.size(queue.len());
+            match self.post(&queue.make_contiguous()[..size]).await {
                 Ok(made) => {
                     for item in queue.drain(..size) {
                         self.made(&item, &made);
                     }
-                    window = usize::MAX;
-                    continue;
+                    halving.taken();
                 }
-                Err(error) => error,
-            };
-            refusals += 1;
-            match error {
-                ProviderError::Invalid { .. } if size > 1 && refusals < PATIENCE => {
-                    window = size / 2;
-                }
-                ProviderError::Invalid { .. } if size == 1 => {
-                    if let Some(item) = queue.pop_front() {
-                        self.refused(&item, &error).await;
+                Err(error @ ProviderError::Invalid { .. }) => match halving.refused(size) {
+                    Next::Again => {}
+                    Next::Found => {
+                        if let Some(item) = queue.pop_front() {
+                            self.refused(&item, &error).await;
+                        }
                     }
-                    window = usize::MAX;
-                }
-                ProviderError::Invalid { .. } => {
-                    for item in queue.drain(..) {
-                        let message = "Not sent, because Netlify refused too many others.";
-                        self.refuse(item.key, item.action, ErrorCode::NotAttempted, message);
+                    Next::GiveUp => {
+                        for item in queue.drain(..) {
+                            let message = "Not sent, because Netlify refused too many others.";
+                            self.refuse(item.key, item.action, ErrorCode::NotAttempted, message);
+                        }
                     }
-                }
+                },
                 // The right to write may be there, and that to make secrets not.
-                ProviderError::Forbidden if self.makes_secrets() => {
+                Err(ProviderError::Forbidden) if self.makes_secrets() => {
                     for item in queue.drain(..) {
                         self.refuse(item.key, item.action, ErrorCode::Forbidden, NO_SECRETS);
                     }
                 }
-                error => self.stop(error),
+                Err(error) => self.stop(error),
             }
         }
     }

@@ -5,17 +5,19 @@
 //! made later could be that of somebody else's write. Of a sealed variable nothing is remembered, then,
 //! and no sync can tell whether it still has the value that was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::client::Client;
+use super::rows;
 use super::wire::{Collection, Deletion, Exposed};
 use crate::domain::job::ErrorCode;
+use crate::providers::halving::{Halving, Next};
 use crate::providers::{
     Applied, Change, ChangeFailure, ChangeResult, Journal, ProviderError, Receipt, Session,
 };
 use crate::secret::Secret;
 use crate::sync::plan::Action;
-use crate::sync::remote::{Destination, RemoteRow, RemoteView, RowOwner};
+use crate::sync::remote::{Destination, RemoteRow, RemoteValue, RemoteView, RowOwner};
 
 /// One run of the executor.
 pub(super) struct Run<'a> {
@@ -86,12 +88,41 @@ impl<'a> Run<'a> {
         (writes, deletes)
     }
 
-    /// One call for all. Without anything to write there is none: a collection that is empty must never
-    /// be sent.
+    /// One call for all. A refusal does not say which of them it is about, so it is halved to find out.
+    /// Without anything to write there is none: a collection that is empty must never be sent.
     async fn write(&mut self, items: Vec<Item<'a>>) {
-        if items.is_empty() {
-            return;
+        let mut queue: VecDeque<Item<'a>> = items.into();
+        let mut halving = Halving::new();
+        while !queue.is_empty() && self.stopped.is_none() {
+            let size = halving.size(queue.len());
+            match self.put(&queue.make_contiguous()[..size]).await {
+                Ok(true) => {
+                    for item in queue.drain(..size) {
+                        self.written(&item);
+                    }
+                    halving.taken();
+                }
+                Ok(false) => self.stop(ProviderError::OutcomeUnknown),
+                Err(ProviderError::Invalid { message, .. }) => match halving.refused(size) {
+                    Next::Again => {}
+                    Next::Found => {
+                        if let Some(item) = queue.pop_front() {
+                            self.found(&item, &message).await;
+                        }
+                    }
+                    Next::GiveUp => {
+                        for item in queue.drain(..) {
+                            let message = "Not sent, because Railway refused too many others.";
+                            self.refuse(item.key, item.action, ErrorCode::NotAttempted, message);
+                        }
+                    }
+                },
+                Err(error) => self.stop(error),
+            }
         }
+    }
+
+    async fn put(&self, items: &[Item<'a>]) -> Result<bool, ProviderError> {
         let values = items.iter().map(|item| (item.key, Exposed(item.value)));
         let collection = Collection {
             project_id: &self.destination.project_id,
@@ -101,20 +132,35 @@ impl<'a> Run<'a> {
             replace: false,
             skip_deploys: true,
         };
-        match self.client.upsert(self.session, &collection).await {
-            Ok(true) => {}
-            Ok(false) => return self.stop(ProviderError::OutcomeUnknown),
-            Err(error) => return self.stop(error),
+        self.client.upsert(self.session, &collection).await
+    }
+
+    /// The one that was refused. An error may come after the effect, so it is looked at once.
+    async fn found(&mut self, item: &Item<'a>, message: &str) {
+        match rows::list(self.client, self.session, self.destination).await {
+            Ok(view) => {
+                let row = view.at(self.destination).get(item.key).copied();
+                let is_there = row.is_some_and(
+                    |row| matches!(&row.value, RemoteValue::Known(value) if value == item.value),
+                );
+                if is_there {
+                    self.written(item);
+                } else {
+                    self.refuse(item.key, item.action, ErrorCode::Rejected, message);
+                }
+            }
+            Err(error) => self.stop(error),
         }
-        for item in items {
-            let receipt = Receipt {
-                // A variable is found by its name; that of a new one has no other handle yet.
-                remote_id: item.row.map_or(item.key, |row| &row.id).to_owned(),
-                stamp: None,
-                kind: None,
-            };
-            self.done(item.key, item.action, Ok(Some(receipt)));
-        }
+    }
+
+    fn written(&mut self, item: &Item<'a>) {
+        let receipt = Receipt {
+            // A variable is found by its name; that of a new one has no other handle yet.
+            remote_id: item.row.map_or(item.key, |row| &row.id).to_owned(),
+            stamp: None,
+            kind: None,
+        };
+        self.done(item.key, item.action, Ok(Some(receipt)));
     }
 
     async fn delete(&mut self, keys: Vec<&'a str>) {

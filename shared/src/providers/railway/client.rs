@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::errors::judge;
+use super::errors::{judge, judge_put};
 use super::operations;
 use super::wire::{
     AllProjects, ApiTokenAnswer, Collection, Deleted, Deletion, MeAnswer, MoreVariables, Named,
@@ -59,9 +59,10 @@ impl Client {
         &self,
         session: &Session,
         place: &Destination,
+        first: u32,
     ) -> Result<Variables, ProviderError> {
         let variables = json!({ "projectId": place.project_id, "environmentId": place.scope,
-            "serviceId": place.service_id });
+            "serviceId": place.service_id, "first": first });
         let operation = read("variables.list", operations::VARIABLES);
         self.ask(session, operation, variables).await
     }
@@ -71,10 +72,11 @@ impl Client {
         &self,
         session: &Session,
         place: &Destination,
+        first: u32,
         after: &str,
     ) -> Result<MoreVariables, ProviderError> {
         let variables = json!({ "projectId": place.project_id, "environmentId": place.scope,
-            "after": after });
+            "first": first, "after": after });
         let operation = read("variables.page", operations::MORE_VARIABLES);
         self.ask(session, operation, variables).await
     }
@@ -94,7 +96,9 @@ impl Client {
             family: CallFamily::Create,
             query: operations::UPSERT,
         };
-        let answer: Upserted = self.ask(session, operation, Input { input }).await?;
+        let answer: Upserted = self
+            .ask_and(session, operation, Input { input }, judge_put)
+            .await?;
         Ok(answer.done)
     }
 
@@ -221,6 +225,16 @@ impl Client {
         session: &Session,
         operation: Operation,
         variables: impl Serialize,
+    ) -> Result<T, ProviderError> {
+        self.ask_and(session, operation, variables, judge).await
+    }
+
+    async fn ask_and<T>(
+        &self,
+        session: &Session,
+        operation: Operation,
+        variables: impl Serialize,
+        judge: impl FnOnce(&Answer) -> Result<T, ProviderError> + Send,
     ) -> Result<T, ProviderError> {
         let call = Call {
             op: operation.op,

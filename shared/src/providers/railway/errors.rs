@@ -16,6 +16,9 @@ const TWO_FACTOR: &str = "Railway asks for two-factor authentication: set it up 
      and connect again.";
 const OUTDATED: &str =
     "Railway does not know the request any more; this program may need an update.";
+/// Code of a refusal whose reason is not known.
+const UNTOLD: &str = "unrecognised";
+const NO_REASON: &str = "Railway did not take this variable, and gave no reason that is known.";
 const REFUSED: &str = "Railway refused the request.";
 
 /// What there is to read in an answer, or why nothing is. Any error is a failure, data beside it or not.
@@ -30,6 +33,20 @@ pub(super) fn judge<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderE
     }
     let reply: Reply<T> = answer.json()?;
     reply.data.ok_or_else(|| answer.unreadable())
+}
+
+/// The same for a write that may be sent again without harm, in parts as well. An error that Railway gives
+/// for it and that is not known is taken for a refusal, for whoever sends it to find out of what.
+pub(super) fn judge_put<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderError> {
+    judge(answer).map_err(|error| {
+        let is_answered = answer.is_success()
+            && serde_json::from_slice::<Errors>(&answer.body)
+                .is_ok_and(|told| told.errors.is_some_and(|errors| !errors.is_empty()));
+        match error {
+            ProviderError::OutcomeUnknown if is_answered => invalid(UNTOLD, NO_REASON),
+            error => error,
+        }
+    })
 }
 
 /// What the status alone says. One that only says that the request was refused leaves the rest to the

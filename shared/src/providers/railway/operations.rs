@@ -23,18 +23,18 @@ macro_rules! with_project {
 /// variable's `service` is not asked for: it cannot be null by the schema, and is for what is shared.
 /// `projectId` beside the environment's: one of another project is refused.
 pub(super) const VARIABLES: &str = "query($projectId: String!, $environmentId: String!, \
-    $serviceId: String) { \
+    $serviceId: String, $first: Int!) { \
     variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId, \
       unrendered: true) \
-    environment(id: $environmentId, projectId: $projectId) { variables(first: 100) { \
+    environment(id: $environmentId, projectId: $projectId) { variables(first: $first) { \
       edges { node { id name isSealed serviceId updatedAt } } \
       pageInfo { hasNextPage endCursor } } } }";
 
 /// A further page of the latter.
 pub(super) const MORE_VARIABLES: &str = "query($projectId: String!, $environmentId: String!, \
-    $after: String!) { \
+    $first: Int!, $after: String!) { \
     environment(id: $environmentId, projectId: $projectId) { \
-      variables(first: 100, after: $after) { \
+      variables(first: $first, after: $after) { \
         edges { node { id name isSealed serviceId updatedAt } } \
         pageInfo { hasNextPage endCursor } } } }";
 

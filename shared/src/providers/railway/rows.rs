@@ -12,6 +12,11 @@ use crate::sync::remote::{Destination, RemoteRow, RemoteValue, RemoteView, RowOw
 
 /// Railway's word for a variable that nobody reads back.
 pub(super) const SEALED: &str = "sealed";
+/// Names on a page. The environment's are all in one list, so that a page that is too small costs calls
+/// of a budget that may be a hundred an hour.
+const LARGE: u32 = 1_000;
+/// The same, as the documentation's examples have it.
+const SMALL: u32 = 100;
 /// Ours for any other; Railway has none.
 const PLAIN: &str = "plain";
 
@@ -22,7 +27,14 @@ pub(super) async fn list(
     session: &Session,
     destination: &Destination,
 ) -> Result<RemoteView, ProviderError> {
-    let answer = client.variables(session, destination).await?;
+    let (answer, first) = match client.variables(session, destination, LARGE).await {
+        Ok(answer) => (answer, LARGE),
+        // What the largest page is, is nowhere said.
+        Err(ProviderError::Invalid { .. } | ProviderError::Protocol) => {
+            (client.variables(session, destination, SMALL).await?, SMALL)
+        }
+        Err(error) => return Err(error),
+    };
     let mut pages = Pages::default();
     let mut page = answer.environment.variables;
     let mut known = Vec::new();
@@ -30,8 +42,8 @@ pub(super) async fn list(
         let after = pages.after(&page.page_info)?;
         known.extend(page.into_nodes());
         let Some(after) = after else { break };
-        let more = client.more_variables(session, destination, &after).await?;
-        page = more.environment.variables;
+        let more = client.more_variables(session, destination, first, &after);
+        page = more.await?.environment.variables;
     }
     Ok(RemoteView {
         rows: rows(destination, known, answer.variables),
