@@ -88,6 +88,27 @@ pub(crate) async fn a_thousand_fingerprints_are_saved_and_replaced(world: &World
     );
 }
 
+pub(crate) async fn a_rollout_is_due_until_it_is_made(world: &World) {
+    let acme = world.place("acme").await;
+    let environment = acme.production.id;
+    let is_due = async || known(world, environment, PROJECT, SLOT).await.rollout_due;
+    let due = |due: bool| DestinationNews {
+        rollout_due: Some(due),
+        ..DestinationNews::default()
+    };
+    note(world, environment, PROJECT, &wrote(&["A".to_owned()])).await;
+    assert!(!is_due().await);
+    note(world, environment, PROJECT, &due(true)).await;
+    note(world, environment, PROJECT, &wrote(&["B".to_owned()])).await;
+    assert!(is_due().await);
+    note(world, environment, PROJECT, &due(false)).await;
+    assert!(!is_due().await);
+    // Where nothing was noted before.
+    note(world, acme.staging.id, PROJECT, &due(true)).await;
+    let staging = known(world, acme.staging.id, PROJECT, SLOT).await;
+    assert!(staging.rollout_due);
+}
+
 pub(crate) async fn suspicion_drops_the_fingerprints_of_a_project(world: &World) {
     let acme = world.place("acme").await;
     let news = DestinationNews {

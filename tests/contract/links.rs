@@ -20,6 +20,7 @@ pub(crate) async fn saving_the_same_destination_again_updates_the_link(world: &W
     again.allow_delete = true;
     again.delete_scope = DeleteScope::Managed;
     again.allow_references = true;
+    again.rollout = true;
     again.api_key_id = Some(world.ambient.new_id());
     let (stored, new) = tx.upsert_link(&again, PROJECT).await.unwrap();
     assert!(!new);
@@ -51,6 +52,7 @@ pub(crate) async fn links_are_scoped_to_their_vault(world: &World) {
     link.shared = true;
     link.project_name = None;
     link.allow_references = true;
+    link.rollout = true;
     tx.update_link(&link).await.unwrap();
     assert_eq!(
         tx.find_link(vault, link.id).await.unwrap(),

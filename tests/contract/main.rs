@@ -198,6 +198,7 @@ behaviours! {
         a_retry_names_the_job_before;
     destinations:
         a_thousand_fingerprints_are_saved_and_replaced,
+        a_rollout_is_due_until_it_is_made,
         suspicion_drops_the_fingerprints_of_a_project,
         written_keys_protect_from_others,
         what_is_known_goes_with_the_environment,

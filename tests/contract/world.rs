@@ -172,6 +172,7 @@ impl World {
             allow_delete: false,
             delete_scope: DeleteScope::All,
             allow_references: false,
+            rollout: false,
             include: None,
             exclude: None,
             prefix: None,

@@ -12,6 +12,7 @@ mod ownership;
 mod plans;
 mod references;
 mod renewals;
+mod rollouts;
 mod rotation;
 mod sync;
 mod world;

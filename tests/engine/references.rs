@@ -29,7 +29,7 @@ async fn push(world: &World, allow_references: bool) -> Ended {
 }
 
 async fn a_reference_is_left_out_until_it_is_meant(profile: Profile) {
-    let world = World::start_posing(profile, Preset::Starter, resolves).await;
+    let (world, _) = World::start_posing(profile, Preset::Starter, resolves).await;
     let old = EnvSeed::new("EXTRA", "1", &["production"]);
     world.vercel.add_env(PROJECT, &old);
     world.set_vault(&[("A", "1"), ("URL", REFERENCE)]).await;
@@ -67,7 +67,7 @@ async fn a_reference_is_left_out_until_it_is_meant(profile: Profile) {
 }
 
 async fn a_reference_that_is_left_out_alone_is_told(profile: Profile) {
-    let world = World::start_posing(profile, Preset::Starter, resolves).await;
+    let (world, _) = World::start_posing(profile, Preset::Starter, resolves).await;
     world.set_vault(&[("URL", REFERENCE)]).await;
     let pushed = world.push().await;
     assert_eq!(pushed.job.state, JobState::Partial, "{}", pushed.result);
@@ -78,7 +78,7 @@ async fn a_reference_that_is_left_out_alone_is_told(profile: Profile) {
 }
 
 async fn a_pull_and_the_push_after_it_keep_references(profile: Profile) {
-    let world = World::start_posing(profile, Preset::Starter, resolves).await;
+    let (world, _) = World::start_posing(profile, Preset::Starter, resolves).await;
     let theirs = EnvSeed::new("URL", REFERENCE, &["production"]);
     world.vercel.add_env(PROJECT, &theirs);
     let pulled = world.run(JobKind::Sync, world.request(Direction::Pull));

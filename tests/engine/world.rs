@@ -76,17 +76,19 @@ impl World {
         profile: Profile,
         preset: Preset,
         change: impl FnOnce(&mut Descriptor),
-    ) -> Self {
+    ) -> (Self, Arc<Posing>) {
         let mut world = Self::prepare(profile, preset, None).await;
-        world.pose(change);
+        let provider = world.pose(change);
         world.start_worker("worker").await;
-        world
+        (world, provider)
     }
 
     /// Makes the provider one that can do what Vercel cannot, for workers that are started later.
-    pub(crate) fn pose(&mut self, change: impl FnOnce(&mut Descriptor)) {
+    pub(crate) fn pose(&mut self, change: impl FnOnce(&mut Descriptor)) -> Arc<Posing> {
         let inner = self.providers().get(ProviderName::Vercel).unwrap();
-        self.double = Some(Arc::new(Posing::new(inner, change)));
+        let provider = Arc::new(Posing::new(inner, change));
+        self.double = Some(Arc::<Posing>::clone(&provider));
+        provider
     }
 
     /// Without a worker, on a clock that stands until the test moves it.
@@ -395,6 +397,7 @@ impl World {
             allow_delete: false,
             delete_scope: DeleteScope::Managed,
             allow_references: false,
+            rollout: false,
             include: None,
             exclude: None,
             prefix: None,

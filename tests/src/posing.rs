@@ -1,20 +1,40 @@
 //! The stand-in of Vercel, posing as a provider that can do what Vercel cannot.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use keyway_shared::domain::connection::{Credential, ProviderAccount};
+use keyway_shared::domain::job::ErrorCode;
 use keyway_shared::providers::{
-    Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Project, Provider,
-    ProviderError, Return, Revocation, Session, Split, Target,
+    Applied, ApplyOptions, Change, ChangeFailure, Departure, Descriptor, Grant, Journal, Project,
+    Provider, ProviderError, Return, Revocation, RolledOut, Session, Split, Target,
 };
 use keyway_shared::secret::Secret;
 use keyway_shared::sync::remote::{Destination, RemoteValue, RemoteView};
+
+/// What becomes of a rollout.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// The second of its two units keeps the old values.
+    Half,
+    /// Nothing is rolled out.
+    Fails(ProviderError),
+    /// It is never answered.
+    Hangs,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    fates: VecDeque<Fate>,
+    rollouts: usize,
+}
 
 /// The provider.
 pub struct Posing {
     inner: Arc<dyn Provider>,
     descriptor: Descriptor,
+    state: Mutex<State>,
 }
 
 impl std::fmt::Debug for Posing {
@@ -28,7 +48,33 @@ impl Posing {
     pub fn new(inner: Arc<dyn Provider>, change: impl FnOnce(&mut Descriptor)) -> Self {
         let mut descriptor = inner.descriptor().clone();
         change(&mut descriptor);
-        Self { inner, descriptor }
+        Self {
+            inner,
+            descriptor,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Says what becomes of the rollouts that come next; of the others everything.
+    pub fn next_rollouts(&self, fates: impl IntoIterator<Item = Fate>) {
+        self.state().fates.extend(fates);
+    }
+
+    /// How many there were.
+    pub fn rollouts(&self) -> usize {
+        self.state().rollouts
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unit(name: &str, result: Result<(), ChangeFailure>) -> RolledOut {
+    RolledOut {
+        unit: format!("id-{name}"),
+        name: Some(name.to_owned()),
+        result,
     }
 }
 
@@ -112,6 +158,30 @@ impl Provider for Posing {
         inner
             .apply(session, destination, view, changes, options, journal)
             .await
+    }
+
+    async fn rollout(
+        &self,
+        session: &Session,
+        destination: &Destination,
+    ) -> Result<Vec<RolledOut>, ProviderError> {
+        // For the leave that each call needs.
+        self.inner.list(session, destination).await?;
+        let fate = {
+            let mut state = self.state();
+            state.rollouts += 1;
+            state.fates.pop_front()
+        };
+        let second = match fate {
+            None => Ok(()),
+            Some(Fate::Half) => Err(ChangeFailure {
+                code: ErrorCode::Conflict,
+                message: "somebody else has it".to_owned(),
+            }),
+            Some(Fate::Fails(error)) => return Err(error),
+            Some(Fate::Hangs) => std::future::pending().await,
+        };
+        Ok(vec![unit("web", Ok(())), unit("worker", second)])
     }
 
     async fn close_split(

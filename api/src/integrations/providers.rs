@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use keyway_shared::domain::gate::CallFamily;
 use keyway_shared::providers::Descriptor;
-use keyway_shared::providers::capabilities::{Budgets, Reading, TokenKind};
+use keyway_shared::providers::capabilities::{Budgets, Reading, Rollout, TokenKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -109,6 +109,10 @@ pub(crate) struct Capabilities {
     /// What deletes set off by themselves.
     #[schema(pattern = "^(next-deployment|deploys|staged)$")]
     delete_effect: &'static str,
+    /// What a sync does when asked to put into effect what it wrote (`rollout`): one new deployment of the
+    /// service, an update of each machine, or a build; `null`: there is nothing to ask for.
+    #[schema(pattern = "^(redeploy|machines|build)$")]
+    rollout: Option<&'static str>,
     /// Whether values apply only after a new deployment.
     needs_redeploy: bool,
     /// Most variables in one environment; `null`: no limit is known.
@@ -182,6 +186,7 @@ fn capabilities(provider: &Descriptor) -> Capabilities {
         deletes_per_call: writes.deletes_per_call,
         write_effect: writes.effect.as_str(),
         delete_effect: writes.delete_effect.as_str(),
+        rollout: writes.rollout.map(Rollout::as_str),
         needs_redeploy: true,
         max_variables: provider.limits.max_variables,
         reserved_names: provider.reserved.names.to_vec(),

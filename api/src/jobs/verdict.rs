@@ -86,6 +86,9 @@ pub(crate) fn refuse(code: ErrorCode, text: Option<String>, retry_after: Option<
         ErrorCode::Conflict => {
             ApiError::Provider("Another change was in the way at the provider. Please try again.")
         }
+        ErrorCode::RolloutFailed => {
+            ApiError::Provider("What was written could not be put into effect everywhere.")
+        }
         ErrorCode::OutcomeUnknown => ApiError::Provider("The provider did not confirm a write."),
         ErrorCode::Unreadable => ApiError::Provider("The provider does not show the value."),
         ErrorCode::NotAttempted

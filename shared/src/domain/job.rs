@@ -104,6 +104,8 @@ words! {
         OutcomeUnknown = "outcome-unknown",
         /// The value refers to other variables at the provider, and whether that is meant was not said.
         Reference = "reference",
+        /// Everything was written, and not all of it put into effect.
+        RolloutFailed = "rollout-failed",
         /// Not tried, because what comes before it failed.
         NotAttempted = "not-attempted",
         /// The value cannot be read.

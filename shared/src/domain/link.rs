@@ -44,6 +44,8 @@ pub struct Link {
     pub delete_scope: DeleteScope,
     /// Whether values that refer to other variables at the provider are meant to.
     pub allow_references: bool,
+    /// Whether its pushes put into effect what they wrote.
+    pub rollout: bool,
     /// Patterns of the keys that take part; `None`: all.
     pub include: Option<Vec<String>>,
     /// Patterns of keys that do not.
@@ -75,6 +77,7 @@ impl Link {
             allow_delete: self.allow_delete,
             delete_scope: self.delete_scope,
             allow_references: self.allow_references,
+            rollout: self.rollout,
             include: self.include.clone(),
             exclude: self.exclude.clone(),
             prefix: self.prefix.clone(),

@@ -63,6 +63,35 @@ pub struct KeyFailure {
     pub message: String,
 }
 
+words! {
+    /// What became of a part of a destination that was to get what was written.
+    pub enum RolloutStatus {
+        /// It has it, or is about to.
+        Done = "done",
+        /// It still has the old values.
+        Failed = "failed",
+    }
+}
+
+/// A part of a destination that was to get what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutUnit {
+    /// The provider's id of it.
+    pub unit: String,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What became of it.
+    pub status: RolloutStatus,
+    /// Set when it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<ErrorCode>,
+    /// The same as a sentence of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
 /// Counts of a sync.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -113,6 +142,9 @@ pub struct SyncReport {
     pub job_id: Uuid,
     /// Whether running deployments still have the old values.
     pub redeploy_required: bool,
+    /// Each part of the destination to which the values were rolled out; only when that was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Vec<RolloutUnit>>,
     /// Calls made to the provider.
     pub provider_calls: u64,
     /// Time waited for rate limits.
@@ -178,6 +210,7 @@ impl SyncReport {
             error_code,
             job_id,
             redeploy_required: false,
+            rollout: None,
             provider_calls: 0,
             rate_limited_ms: 0,
         }
@@ -196,12 +229,15 @@ impl SyncReport {
     }
 }
 
-/// Whether what failed so was left as it is on purpose: because the provider did not show it, because
-/// nobody said that a reference is meant, or because of such a key before it.
+/// Whether what failed so was left as it is on purpose (because the provider did not show it, because
+/// nobody said that a reference is meant, or because of such a key before it), or came after the rest.
 const fn leaves_the_rest_right(code: ErrorCode) -> bool {
     matches!(
         code,
-        ErrorCode::IncompleteView | ErrorCode::Reference | ErrorCode::NotAttempted
+        ErrorCode::IncompleteView
+            | ErrorCode::Reference
+            | ErrorCode::NotAttempted
+            | ErrorCode::RolloutFailed
     )
 }
 

@@ -155,6 +155,18 @@ words! {
     }
 }
 
+words! {
+    /// What puts values into effect that were written, where that is a call of its own.
+    pub enum Rollout {
+        /// One new deployment of the service, of the code that it runs.
+        Redeploy = "redeploy",
+        /// An update of each machine.
+        Machines = "machines",
+        /// A build.
+        Build = "build",
+    }
+}
+
 /// How a provider is written to.
 #[derive(Debug, Clone, Copy)]
 pub struct Writes {
@@ -168,6 +180,8 @@ pub struct Writes {
     pub effect: Effect,
     /// What deletes set off.
     pub delete_effect: Effect,
+    /// What a sync can do to put into effect what it wrote; `None`: nothing.
+    pub rollout: Option<Rollout>,
 }
 
 /// How many calls an account may make.

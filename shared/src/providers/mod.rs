@@ -236,6 +236,17 @@ pub trait Journal: Send + Sync {
     fn new_id(&self) -> Uuid;
 }
 
+/// A part of a destination that was to get what was written: a service, a machine, a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolledOut {
+    /// The provider's id of it.
+    pub unit: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Why it still has the old values, if it does.
+    pub result: Result<(), ChangeFailure>,
+}
+
 /// What a write needs besides the changes.
 #[derive(Debug, Clone, Copy)]
 pub struct ApplyOptions {
@@ -346,6 +357,18 @@ pub trait Provider: Send + Sync + 'static {
         options: ApplyOptions,
         journal: &dyn Journal,
     ) -> Applied;
+
+    /// Puts what was written into effect, at providers where that is a call of its own
+    /// ([`Writes::rollout`](capabilities::Writes)): once everything is written, and again by a run that
+    /// goes on after one that did not get to its end. Its calls count as updates. Units that fail do not
+    /// keep the others from it; an error says that no more is to be tried now.
+    async fn rollout(
+        &self,
+        _session: &Session,
+        _destination: &Destination,
+    ) -> Result<Vec<RolledOut>, ProviderError> {
+        Err(ProviderError::Forbidden)
+    }
 
     /// Finishes a split that an earlier run left open: gives our scope its own row with `value`, or,
     /// without a value, gives the scope back to the row it was taken from. Looks before it writes. For

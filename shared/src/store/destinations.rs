@@ -25,6 +25,8 @@ pub struct KnownDestination {
     pub pushed_at: Option<DateTime<Utc>>,
     /// The last successful pull.
     pub pulled_at: Option<DateTime<Utc>>,
+    /// Something was written there that was to be put into effect, and is not everywhere.
+    pub rollout_due: bool,
 }
 
 impl KnownDestination {
@@ -47,6 +49,8 @@ pub struct DestinationNews {
     pub removed: Vec<String>,
     /// A sync came to its end with success.
     pub synced: Option<Direction>,
+    /// Something was written that is to be put into effect, or all of it now is.
+    pub rollout_due: Option<bool>,
 }
 
 impl DestinationNews {
@@ -69,6 +73,7 @@ struct DestinationRow {
     written: Json<BTreeMap<String, bool>>,
     pushed_at: Option<DateTime<Utc>>,
     pulled_at: Option<DateTime<Utc>>,
+    rollout_due: bool,
 }
 
 impl Tx {
@@ -80,7 +85,7 @@ impl Tx {
         slot: &str,
     ) -> Result<KnownDestination, StoreError> {
         let row: Option<DestinationRow> = on!(self, |conn| sqlx::query_as(
-            "SELECT fingerprints, written, pushed_at, pulled_at FROM destinations
+            "SELECT fingerprints, written, pushed_at, pulled_at, rollout_due FROM destinations
              WHERE environment_id = $1 AND project_key = $2 AND slot = $3"
         )
         .bind(environment_id)
@@ -107,6 +112,7 @@ impl Tx {
             written: row.written.0.into_keys().collect(),
             pushed_at: row.pushed_at,
             pulled_at: row.pulled_at,
+            rollout_due: row.rollout_due,
         })
     }
 
@@ -147,6 +153,7 @@ impl Tx {
             .bind(Json(&written))
             .bind(synced(Direction::Push))
             .bind(synced(Direction::Pull))
+            .bind(news.rollout_due)
             .execute(conn))?;
         Ok(())
     }

@@ -40,8 +40,9 @@ pub(super) const POSTGRES: Dialect = Dialect {
     skip_locked: "FOR NO KEY UPDATE SKIP LOCKED",
     keep_webhooks: "FOR KEY SHARE OF w",
     note_destination: "INSERT INTO destinations
-             (environment_id, project_key, slot, fingerprints, written, pushed_at, pulled_at)
-         SELECT e.id, $2, $3, jsonb_strip_nulls($4), jsonb_strip_nulls($5), $6, $7
+             (environment_id, project_key, slot, fingerprints, written, pushed_at, pulled_at,
+              rollout_due)
+         SELECT e.id, $2, $3, jsonb_strip_nulls($4), jsonb_strip_nulls($5), $6, $7, COALESCE($8, FALSE)
          FROM environments e WHERE e.id = $1 FOR KEY SHARE OF e
          ON CONFLICT (environment_id, project_key, slot) DO UPDATE SET
              fingerprints = CASE WHEN $4 = '{}' THEN destinations.fingerprints
@@ -49,7 +50,8 @@ pub(super) const POSTGRES: Dialect = Dialect {
              written = CASE WHEN $5 = '{}' THEN destinations.written
                  ELSE jsonb_strip_nulls(destinations.written || $5) END,
              pushed_at = COALESCE(excluded.pushed_at, destinations.pushed_at),
-             pulled_at = COALESCE(excluded.pulled_at, destinations.pulled_at)",
+             pulled_at = COALESCE(excluded.pulled_at, destinations.pulled_at),
+             rollout_due = COALESCE($8, destinations.rollout_due)",
     lock_due_links: "FOR NO KEY UPDATE OF l SKIP LOCKED FOR KEY SHARE OF v SKIP LOCKED",
     busy_links: "SELECT DISTINCT j.link_id FROM jobs j
          WHERE j.link_id IN (SELECT r.id::uuid FROM jsonb_array_elements_text($1) AS r (id))
@@ -84,8 +86,9 @@ pub(super) const SQLITE: Dialect = Dialect {
     skip_locked: "",
     keep_webhooks: "",
     note_destination: "INSERT INTO destinations
-             (environment_id, project_key, slot, fingerprints, written, pushed_at, pulled_at)
-         SELECT e.id, $2, $3, json_patch('{}', $4), json_patch('{}', $5), $6, $7
+             (environment_id, project_key, slot, fingerprints, written, pushed_at, pulled_at,
+              rollout_due)
+         SELECT e.id, $2, $3, json_patch('{}', $4), json_patch('{}', $5), $6, $7, COALESCE($8, FALSE)
          FROM environments e WHERE e.id = $1
          ON CONFLICT (environment_id, project_key, slot) DO UPDATE SET
              fingerprints = CASE WHEN $4 = '{}' THEN destinations.fingerprints
@@ -93,7 +96,8 @@ pub(super) const SQLITE: Dialect = Dialect {
              written = CASE WHEN $5 = '{}' THEN destinations.written
                  ELSE json_patch(destinations.written, $5) END,
              pushed_at = COALESCE(excluded.pushed_at, destinations.pushed_at),
-             pulled_at = COALESCE(excluded.pulled_at, destinations.pulled_at)",
+             pulled_at = COALESCE(excluded.pulled_at, destinations.pulled_at),
+             rollout_due = COALESCE($8, destinations.rollout_due)",
     lock_due_links: "",
     busy_links: "SELECT DISTINCT j.link_id FROM jobs j
          WHERE j.link_id IN (SELECT unhex(r.value) FROM json_each($1) AS r)

@@ -89,6 +89,9 @@ pub struct SyncRequest {
     /// Values that refer to other variables at the provider are meant to.
     #[serde(default)]
     pub allow_references: bool,
+    /// Whether a push puts into effect what it wrote, where that is a step of its own.
+    #[serde(default)]
+    pub rollout: bool,
     /// The saved plan that a sync is to carry out, and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Uuid>,
@@ -122,6 +125,7 @@ impl SyncRequest {
             prefix: None,
             verify: false,
             allow_references: false,
+            rollout: false,
             plan_id: None,
             link_id: None,
         }

@@ -24,6 +24,7 @@ mod plans;
 mod references;
 mod refusals;
 mod renewals;
+mod rollouts;
 mod syncs;
 mod tenant;
 mod test_keys;

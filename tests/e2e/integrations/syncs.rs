@@ -271,7 +271,7 @@ async fn the_job_says_what_was_asked_for(profile: Profile) {
             "allowDelete": true, "deleteScope": "managed", "onConflict": "skip",
             "confirmEmptySource": true, "variableType": "sensitive",
             "include": ["APP_*", "DB_*"], "exclude": ["*_TEST"], "prefix": "A", "verify": true,
-            "allowReferences": true })
+            "allowReferences": true, "rollout": false })
     );
     world.settle(&job, JobState::Succeeded, None, None).await;
     // A name is no key, and readers need none.

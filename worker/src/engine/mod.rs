@@ -158,7 +158,7 @@ impl Engine {
 
     /// The claim is not waited for to reach the disk. Should the database lose it, the job is somebody
     /// else's while this run goes on; so whatever this run writes to a provider comes after a lasting
-    /// record under its lease (the plan, a taken project, a confirmed lease before a repair), which
+    /// record under its lease (the plan, a taken project, a confirmed lease before a repair or a rollout), which
     /// takes the claim to the disk too or finds the lease gone.
     async fn claim(&self, id: Uuid, lease_id: Uuid) -> Result<Claim, StoreError> {
         let mut tx = self.store().begin_fleeting_statement().await?;

@@ -6,13 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyway_shared::domain::activity::{Action as Deed, Activity, Platform};
 use keyway_shared::domain::job::{ErrorCode, Job, JobClass, JobKind, JobState};
 use keyway_shared::domain::report::{
-    DiffReport, KeyOutcome, PreviewReport, StatusReport, SyncReport, SyncStatus,
+    DiffReport, KeyOutcome, PreviewReport, RolloutUnit, StatusReport, SyncReport, SyncStatus,
 };
 use keyway_shared::domain::webhook::Event;
 use keyway_shared::providers::ProviderError;
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{DestinationNews, StoreError, StoredPlan, Tx};
 use keyway_shared::sync::options::Direction;
+use keyway_shared::sync::plan::Action;
 use keyway_shared::sync::saved::SavedPlan;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -58,7 +59,10 @@ pub(crate) struct Finished {
     pub(crate) vault: VaultWrites,
     /// Set when everything succeeded: the place, and the vault's revision that it has now.
     pub(crate) synced: Option<(Place, i64)>,
+    /// Running deployments still have the old values.
     pub(crate) redeploy: bool,
+    /// Each part of the destination to which the values were rolled out, if that was tried.
+    pub(crate) rollout: Option<Vec<RolloutUnit>>,
     /// What a preview showed, for a sync that is to do exactly that.
     pub(crate) saved: Option<SavedPlan>,
 }
@@ -83,6 +87,7 @@ impl Finished {
             error: error.or_else(|| report.error_code.zip(report.error.clone())),
             progress: (done, outcomes.len() as i64),
             redeploy: report.stats.total > 0,
+            rollout: None,
             outcomes,
             answer: Answer::Sync,
             vault: VaultWrites::default(),
@@ -102,6 +107,7 @@ impl Finished {
             vault: VaultWrites::default(),
             synced: None,
             redeploy: false,
+            rollout: None,
             saved: None,
         }
     }
@@ -118,7 +124,8 @@ impl Finished {
             },
             error: Some((code, message)),
             progress: (outcomes.len() as i64, job.progress_total),
-            redeploy: learnt.wrote,
+            redeploy: !outcomes.is_empty(),
+            rollout: None,
             outcomes,
             answer: if is_sync {
                 Answer::Sync
@@ -191,6 +198,7 @@ impl Finished {
             report = report.cancelled();
         }
         report.redeploy_required = self.redeploy && job.request.direction == Direction::Push;
+        report.rollout.clone_from(&self.rollout);
         report.provider_calls = job.provider_calls.unsigned_abs() + calls;
         report.rate_limited_ms = job.rate_limited_ms.unsigned_abs();
         report
@@ -266,7 +274,8 @@ impl Finished {
         // An automatic sync that found nothing to do is not worth an entry, nor the telling.
         let idle = job.class == JobClass::Background
             && self.state == JobState::Succeeded
-            && !self.redeploy;
+            && self.rollout.is_none()
+            && self.outcomes.iter().all(|one| one.action == Action::Skip);
         let mut told = Vec::new();
         if job.kind == JobKind::Sync && !idle {
             let report = self.report(job, 0);
@@ -312,6 +321,7 @@ async fn write_activity(
             "failed": report.failed,
             "status": report.status,
             "errorCode": report.error_code,
+            "rolledOut": report.rollout.as_ref().map(Vec::len),
         }),
     };
     tx.insert_job_activity(&entry, job.id).await

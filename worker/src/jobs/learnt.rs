@@ -49,8 +49,8 @@ pub(crate) struct Learnt {
     pub(crate) credential_dead: bool,
     /// How a webhook took what it was sent.
     pub(crate) attempt: Option<Attempt>,
-    /// Something was changed at the provider.
-    pub(crate) wrote: bool,
+    /// Something was written that is to be put into effect, or all of it now is.
+    pub(crate) rollout_due: Option<bool>,
 }
 
 impl Learnt {
@@ -107,6 +107,7 @@ impl Learnt {
             written: self.written.difference(&self.deleted).cloned().collect(),
             removed: self.deleted.iter().cloned().collect(),
             synced,
+            rollout_due: self.rollout_due,
         };
         tx.note_destination(job.environment_id, project_key, slot, &news, now)
             .await?;

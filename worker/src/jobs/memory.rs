@@ -27,6 +27,7 @@ pub(super) struct Memory {
     pub(super) managed: BTreeSet<String>,
     pub(super) foreign: BTreeSet<String>,
     pub(super) synced_before: bool,
+    pub(super) rollout_due: bool,
     pub(super) saved: Option<SavedPlan>,
     /// For readers: a job of ours writes to the project, and when that was looked up.
     pub(super) is_written: bool,
@@ -77,7 +78,7 @@ impl Run<'_> {
         let open_splits = tx.open_splits(key).await?;
         let vault = tx.read_environment(job.vault_id, environment).await?;
         let known = tx.known_destination(environment, key, slot).await?;
-        let synced_at = known.synced_at();
+        let (synced_at, rollout_due) = (known.synced_at(), known.rollout_due);
         // Whose a key is matters to deletes only.
         let (managed, foreign) = match (job.request.allow_delete, job.request.direction) {
             (false, _) => Default::default(),
@@ -109,6 +110,7 @@ impl Run<'_> {
             managed,
             foreign,
             synced_before: synced_at.is_some(),
+            rollout_due,
             saved,
             is_written,
             recalled_at,

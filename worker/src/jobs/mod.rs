@@ -13,6 +13,7 @@ mod push;
 mod refusal;
 mod renewals;
 mod repair;
+mod rollout;
 mod scene;
 mod views;
 

@@ -77,7 +77,17 @@ impl Run<'_> {
         let outcomes = outcomes(&plan, &earlier, &applied, fatal.as_ref());
         let error = fatal.map(|error| (error.code(), sentence(&error)));
         let error = error.or_else(|| self.undeleted(&scene));
+        let rollout = match &error {
+            None => self.roll_out(&scene, &outcomes).await?,
+            Some(_) => None,
+        };
+        let error = error.or_else(|| rollout.as_ref()?.error.clone());
         let mut finished = Finished::sync(self.job, outcomes, error);
+        finished.redeploy |= self.job.request.rollout && scene.rollout_due;
+        if let Some(rollout) = rollout {
+            finished.redeploy = rollout.error.is_some();
+            finished.rollout = rollout.units;
+        }
         if finished.error.is_none() {
             finished.synced = Some((scene.place.clone(), scene.vault.revision));
         }
@@ -203,7 +213,9 @@ impl Run<'_> {
             for change in changes {
                 match answered.get(change.key.as_str()) {
                     Some(Ok(receipt)) => {
-                        learnt.wrote = true;
+                        if self.job.request.rollout {
+                            learnt.rollout_due = Some(true);
+                        }
                         self.learn_write(learnt, scene, change, receipt.as_ref());
                     }
                     Some(Err(_)) | None => learnt.forget(&change.key),
@@ -266,6 +278,6 @@ fn left_alone(changed: &BTreeSet<String>, plan: &Plan) -> Vec<ChangeResult> {
 }
 
 /// Errors that no later run would be spared.
-const fn is_final(error: &ProviderError) -> bool {
+pub(super) const fn is_final(error: &ProviderError) -> bool {
     !error.is_transient() && !matches!(error, ProviderError::Stopped)
 }

@@ -47,6 +47,8 @@ pub(super) struct Scene {
     foreign: BTreeSet<String>,
     /// This pair was synced with success before.
     pub(super) synced_before: bool,
+    /// An earlier job wrote what was to be put into effect, and did not get so far.
+    pub(super) rollout_due: bool,
     /// The plan that the request names.
     pub(super) saved: Option<SavedPlan>,
 }
@@ -163,6 +165,7 @@ impl Run<'_> {
             managed: memory.managed,
             foreign: memory.foreign,
             synced_before: memory.synced_before,
+            rollout_due: memory.rollout_due,
             saved: memory.saved,
         };
         if values {

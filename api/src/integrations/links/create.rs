@@ -63,6 +63,10 @@ pub(crate) struct LinkFields {
     /// runs leave them out otherwise.
     #[serde(default)]
     allow_references: bool,
+    /// Whether pushes put into effect what they wrote, at providers where that is a step of its own
+    /// (`capabilities.rollout`), once everything is written.
+    #[serde(default)]
+    rollout: bool,
     /// Whether another vault may be linked with the same destination.
     #[serde(default)]
     shared: bool,
@@ -142,6 +146,7 @@ pub(crate) async fn create_link(
     let direction = fields.direction.unwrap_or(Direction::Push);
     let runs = |selection: &Selection| SyncRequest {
         allow_delete: fields.allow_delete,
+        rollout: fields.rollout,
         ..selection.request(direction)
     };
     let (kind, request) = (JobKind::Sync, runs(&selection));
@@ -179,6 +184,7 @@ pub(crate) async fn create_link(
         allow_delete: fields.allow_delete,
         delete_scope: fields.delete_scope.unwrap_or(DeleteScope::Managed),
         allow_references: fields.allow_references,
+        rollout: fields.rollout,
         include: fields.include,
         exclude: fields.exclude,
         prefix: fields.prefix,

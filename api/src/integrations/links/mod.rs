@@ -66,6 +66,8 @@ pub(crate) struct LinkBody {
     /// Whether values that refer to other variables at the provider are meant to; its runs leave them out
     /// otherwise.
     allow_references: bool,
+    /// Whether its pushes put into effect what they wrote.
+    rollout: bool,
     /// Globs of the keys that take part; `null`: all.
     include: Option<Vec<String>>,
     /// Globs of keys that do not.
@@ -119,6 +121,7 @@ impl From<Link> for LinkBody {
             allow_delete: link.allow_delete,
             delete_scope: link.delete_scope.as_str(),
             allow_references: link.allow_references,
+            rollout: link.rollout,
             include: link.include,
             exclude: link.exclude,
             prefix: link.prefix,
@@ -245,6 +248,7 @@ fn noted(change: &str, link: &Link) -> Value {
         "direction": link.direction,
         "allowDelete": link.allow_delete,
         "allowReferences": link.allow_references,
+        "rollout": link.rollout,
         "autoSync": link.auto_sync.mode(),
         "paused": link.upkeep.paused.is_some(),
         "connection": link.connection_id,

@@ -22,6 +22,7 @@ use crate::envelope::{Data, Envelope};
 use crate::error::ApiError;
 use crate::extract::{Caller, Change, Path, Strict, VaultPath};
 use crate::integrations::outside;
+use crate::integrations::sync::selection::can_be_done;
 use crate::schema::{Body, Conflicting, Guarded, Missing, Outside};
 use crate::state::ApiState;
 
@@ -41,6 +42,8 @@ pub(crate) struct LinkChange {
     delete_scope: Option<DeleteScope>,
     /// Whether values that refer to other variables at the provider are meant to.
     allow_references: Option<bool>,
+    /// Whether pushes put into effect what they wrote.
+    rollout: Option<bool>,
     /// Whether another vault may be linked with the same destination.
     shared: Option<bool>,
     /// Globs of the keys that take part; `null`: all.
@@ -63,7 +66,7 @@ pub(crate) struct LinkChange {
 }
 
 impl LinkChange {
-    /// Whether it only lets the link do less: pauses it, or no longer lets it delete or write references.
+    /// Whether it only lets the link do less: pauses it, or no longer lets it delete, write references or roll out.
     fn holds_back_only(&self) -> bool {
         let Self {
             connection_id: None,
@@ -71,6 +74,7 @@ impl LinkChange {
             allow_delete: None | Some(false),
             delete_scope: None,
             allow_references: None | Some(false),
+            rollout: None | Some(false),
             shared: None,
             include: Change::Stays,
             exclude: Change::Stays,
@@ -171,6 +175,7 @@ pub(crate) async fn update_link(
     link.allow_delete = change.allow_delete.unwrap_or(link.allow_delete);
     link.delete_scope = change.delete_scope.unwrap_or(link.delete_scope);
     link.allow_references = change.allow_references.unwrap_or(link.allow_references);
+    link.rollout = change.rollout.unwrap_or(link.rollout);
     let was_held = link.upkeep.is_held();
     if let Some(id) = change.connection_id.filter(|id| *id != link.connection_id) {
         if link.allow_delete {
@@ -190,6 +195,7 @@ pub(crate) async fn update_link(
         link.api_key_id = caller.credential.api_key_id();
     }
     let provider = outside::provider(&state, link.provider)?;
+    can_be_done(&link.request(), provider.descriptor())?;
     let key = key_of(&*provider, &link.project_id);
     if link.shared && change.shared == Some(false) {
         conflict(&mut tx, &caller, &key, &link).await?;

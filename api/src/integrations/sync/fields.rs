@@ -91,6 +91,11 @@ pub(crate) struct SyncFields {
     #[schema(default = false)]
     #[param(default = false)]
     allow_references: Option<bool>,
+    /// Whether a push puts into effect what it wrote, at providers where that is a step of its own
+    /// (`capabilities.rollout`), once all of it is written.
+    #[schema(default = false)]
+    #[param(default = false)]
+    rollout: Option<bool>,
 }
 
 impl SyncFields {
@@ -131,6 +136,7 @@ impl SyncFields {
             prefix: self.prefix,
             verify: self.verify.unwrap_or(defaults.verify),
             allow_references: self.allow_references.unwrap_or(defaults.allow_references),
+            rollout: self.rollout.unwrap_or(defaults.rollout),
             ..defaults
         };
         check_filter(
@@ -146,93 +152,11 @@ impl SyncFields {
         self,
         plan: StoredPlan,
     ) -> Result<(Selection, SyncRequest), ApiError> {
-        let request = plan.request;
-        let mut errors = Vec::new();
-        let mut agree = |field: &str, agrees: bool| {
-            if !agrees {
-                errors.push(FieldError::new(field, "differs from the plan's"));
-            }
-        };
-        agree(
-            "connectionId",
-            fits(self.connection_id.as_ref(), Some(&plan.connection_id)),
-        );
-        agree(
-            "projectId",
-            fits(self.project_id.as_ref(), Some(&request.project_id)),
-        );
-        agree(
-            "serviceId",
-            fits(self.service_id.as_ref(), request.service_id.as_ref()),
-        );
-        agree(
-            "keywayEnvironment",
-            fits(
-                self.keyway_environment.as_ref(),
-                Some(&request.keyway_environment),
-            ),
-        );
-        agree(
-            "providerEnvironment",
-            fits(
-                self.provider_environment.as_ref(),
-                Some(&request.provider_environment),
-            ),
-        );
-        agree(
-            "gitBranch",
-            fits(self.git_branch.as_ref(), request.git_branch.as_ref()),
-        );
-        agree(
-            "direction",
-            fits(self.direction.as_ref(), Some(&request.direction)),
-        );
-        agree(
-            "allowDelete",
-            fits(self.allow_delete.as_ref(), Some(&request.allow_delete)),
-        );
-        agree(
-            "deleteScope",
-            fits(self.delete_scope.as_ref(), Some(&request.delete_scope)),
-        );
-        agree(
-            "onConflict",
-            fits(self.on_conflict.as_ref(), Some(&request.on_conflict)),
-        );
-        agree(
-            "confirmEmptySource",
-            fits(
-                self.confirm_empty_source.as_ref(),
-                Some(&request.confirm_empty_source),
-            ),
-        );
-        agree(
-            "variableType",
-            fits(self.variable_type.as_ref(), Some(&request.variable_type)),
-        );
-        agree(
-            "include",
-            fits(self.include.as_ref(), request.include.as_ref()),
-        );
-        agree(
-            "exclude",
-            fits(self.exclude.as_ref(), request.exclude.as_ref()),
-        );
-        agree(
-            "prefix",
-            fits(self.prefix.as_ref(), request.prefix.as_ref()),
-        );
-        agree("verify", fits(self.verify.as_ref(), Some(&request.verify)));
-        agree(
-            "allowReferences",
-            fits(
-                self.allow_references.as_ref(),
-                Some(&request.allow_references),
-            ),
-        );
-        if !errors.is_empty() {
-            return Err(ApiError::Validation(errors));
+        let different = self.different_from(&plan);
+        if !different.is_empty() {
+            return Err(ApiError::Validation(different));
         }
+        let request = plan.request;
         let selection = Selection {
             connection_id: plan.connection_id,
             project_id: request.project_id.clone(),
@@ -247,11 +171,70 @@ impl SyncFields {
         };
         Ok((selection, request))
     }
+
+    /// The fields that were sent and are not the plan's.
+    fn different_from(&self, plan: &StoredPlan) -> Vec<FieldError> {
+        let of = &plan.request;
+        let agreements = [
+            (
+                "connectionId",
+                fits(self.connection_id.as_ref(), &plan.connection_id),
+            ),
+            ("projectId", fits(self.project_id.as_ref(), &of.project_id)),
+            ("serviceId", fits(self.service_id.as_ref(), &of.service_id)),
+            (
+                "keywayEnvironment",
+                fits(self.keyway_environment.as_ref(), &of.keyway_environment),
+            ),
+            (
+                "providerEnvironment",
+                fits(self.provider_environment.as_ref(), &of.provider_environment),
+            ),
+            ("gitBranch", fits(self.git_branch.as_ref(), &of.git_branch)),
+            ("direction", fits(self.direction.as_ref(), &of.direction)),
+            (
+                "allowDelete",
+                fits(self.allow_delete.as_ref(), &of.allow_delete),
+            ),
+            (
+                "deleteScope",
+                fits(self.delete_scope.as_ref(), &of.delete_scope),
+            ),
+            (
+                "onConflict",
+                fits(self.on_conflict.as_ref(), &of.on_conflict),
+            ),
+            (
+                "confirmEmptySource",
+                fits(self.confirm_empty_source.as_ref(), &of.confirm_empty_source),
+            ),
+            (
+                "variableType",
+                fits(self.variable_type.as_ref(), &of.variable_type),
+            ),
+            ("include", fits(self.include.as_ref(), &of.include)),
+            ("exclude", fits(self.exclude.as_ref(), &of.exclude)),
+            ("prefix", fits(self.prefix.as_ref(), &of.prefix)),
+            ("verify", fits(self.verify.as_ref(), &of.verify)),
+            (
+                "allowReferences",
+                fits(self.allow_references.as_ref(), &of.allow_references),
+            ),
+            ("rollout", fits(self.rollout.as_ref(), &of.rollout)),
+        ];
+        let different = agreements.into_iter().filter(|(_, agrees)| !agrees);
+        different
+            .map(|(field, _)| FieldError::new(field, "differs from the plan's"))
+            .collect()
+    }
 }
 
 /// What was not sent fits everything.
-fn fits<T: PartialEq>(given: Option<&T>, planned: Option<&T>) -> bool {
-    given.is_none() || given == planned
+fn fits<'a, T>(given: Option<&'a T>, planned: impl Into<Option<&'a T>>) -> bool
+where
+    T: PartialEq + 'a,
+{
+    given.is_none() || given == planned.into()
 }
 
 /// 422 naming the part of a filter that cannot be one.

@@ -11,7 +11,7 @@ use keyway_shared::store::Tx;
 use keyway_shared::sync::options::SyncRequest;
 use uuid::Uuid;
 
-use super::selection::Selection;
+use super::selection::{Selection, can_be_done};
 use crate::error::{ApiError, ConflictCode};
 use crate::extract::{Caller, VaultPath};
 use crate::idempotency::{self, rests_on_role};
@@ -62,7 +62,9 @@ pub(in crate::integrations) async fn open(
     request: &SyncRequest,
 ) -> Result<Opened, ApiError> {
     let may = |asker: Asker, environment: &Environment| asker.may_run(kind, request, environment);
-    look_up(tx, state, caller, path, selection, may).await
+    let opened = look_up(tx, state, caller, path, selection, may).await?;
+    can_be_done(request, opened.provider.descriptor())?;
+    Ok(opened)
 }
 
 /// The same, where what is asked of the environment is not the whole of the job.

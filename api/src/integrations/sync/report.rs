@@ -39,6 +39,26 @@ pub(crate) struct FailureBody {
     message: String,
 }
 
+/// A part of the destination: a service, a machine, a build.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RolloutUnit)]
+pub(crate) struct RolloutUnitBody {
+    /// The provider's id of it.
+    unit: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// What became of it: `failed` has the old values still.
+    #[schema(pattern = "^(done|failed)$")]
+    status: String,
+    /// Why it failed, as a stable word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// The same as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
 /// How a sync ended.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -73,6 +93,9 @@ pub(crate) struct SyncReportBody {
     job_id: Uuid,
     /// Whether running deployments still have the old values.
     redeploy_required: bool,
+    /// Each part of the destination to which the values were rolled out; only when that was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollout: Option<Vec<RolloutUnitBody>>,
     /// Calls made to the provider.
     provider_calls: u64,
     /// Time waited for rate limits.

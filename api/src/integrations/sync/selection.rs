@@ -71,6 +71,24 @@ impl Selection {
     }
 }
 
+/// 422 naming what nothing of the request could do with this provider.
+pub(in crate::integrations) fn can_be_done(
+    request: &SyncRequest,
+    provider: &Descriptor,
+) -> Result<(), ApiError> {
+    if !request.rollout {
+        return Ok(());
+    }
+    if request.direction != Direction::Push {
+        return Err(ApiError::field("rollout", "can only be used with a push"));
+    }
+    if provider.writes.rollout.is_none() {
+        let message = format!("cannot be used with {}", provider.display_name);
+        return Err(ApiError::field("rollout", message));
+    }
+    Ok(())
+}
+
 /// `production`, on both sides.
 pub(in crate::integrations) fn production() -> String {
     "production".to_owned()

@@ -172,6 +172,7 @@ fn descriptor(oauth: bool) -> Descriptor {
             deletes_per_call: Some(1_000),
             effect: Effect::NextDeployment,
             delete_effect: Effect::NextDeployment,
+            rollout: None,
         },
         limits: Limits {
             max_variables: Some(1_000),

@@ -40,9 +40,9 @@ impl Tx {
                  project_id, project_name, service_id, provider_environment, git_branch, direction,
                  allow_delete, delete_scope, shared, last_synced_at, created_at, updated_at, scope,
                  held_by, include, exclude, prefix, auto_mode, auto_every, auto_cron, auto_time_zone,
-                 auto_action, next_run_at, api_key_id, allow_references)
+                 auto_action, next_run_at, api_key_id, allow_references, rollout)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                 $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)
+                 $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
              ON CONFLICT (environment_id, connection_id, project_id, service_id,
                  provider_environment, git_branch)
              DO UPDATE SET project_key = excluded.project_key,
@@ -55,7 +55,7 @@ impl Tx {
                  auto_cron = excluded.auto_cron, auto_time_zone = excluded.auto_time_zone,
                  auto_action = excluded.auto_action, next_run_at = excluded.next_run_at,
                  api_key_id = excluded.api_key_id,
-                 allow_references = excluded.allow_references
+                 allow_references = excluded.allow_references, rollout = excluded.rollout
              RETURNING id"
         )
         .bind(link.id)
@@ -89,6 +89,7 @@ impl Tx {
         .bind(upkeep.next_run_at)
         .bind(link.api_key_id)
         .bind(link.allow_references)
+        .bind(link.rollout)
         .fetch_one(conn)
         })?;
         self.save_upkeep(id, upkeep).await?;
@@ -188,7 +189,7 @@ impl Tx {
                  delete_scope = $6, shared = $7, updated_at = $8, held_by = $9, include = $10,
                  exclude = $11, prefix = $12, auto_mode = $13, auto_every = $14, auto_cron = $15,
                  auto_time_zone = $16, auto_action = $17, api_key_id = $18, connection_id = $19,
-                 allow_references = $20
+                 allow_references = $20, rollout = $21
              WHERE vault_id = $1 AND id = $2"
         )
         .bind(link.vault_id)
@@ -211,6 +212,7 @@ impl Tx {
         .bind(link.api_key_id)
         .bind(link.connection_id)
         .bind(link.allow_references)
+        .bind(link.rollout)
         .execute(conn))?;
         one_row(rows, "links", link.id)?;
         self.save_upkeep(link.id, &link.upkeep).await

@@ -20,7 +20,8 @@ macro_rules! columns {
              l.auto_mode, l.auto_every, l.auto_cron, l.auto_time_zone, l.auto_action, l.next_run_at,
              l.not_before, l.run_by, l.synced_revision, l.verified_at, l.suspect_at, l.failures,
              l.paused_at, l.paused_reason, l.last_job_id, l.last_run_at, l.last_state,
-             l.last_error_code, l.last_drift_at, l.drifted_keys, l.api_key_id, l.allow_references"
+             l.last_error_code, l.last_drift_at, l.drifted_keys, l.api_key_id, l.allow_references,
+             l.rollout"
     };
 }
 pub(super) use columns;
@@ -55,6 +56,7 @@ pub(super) struct LinkRow {
     allow_delete: bool,
     delete_scope: String,
     allow_references: bool,
+    rollout: bool,
     shared: bool,
     last_synced_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -115,6 +117,7 @@ impl TryFrom<LinkRow> for Link {
             git_branch: some(row.git_branch),
             allow_delete: row.allow_delete,
             allow_references: row.allow_references,
+            rollout: row.rollout,
             include: row.include.map(|list| list.0),
             exclude: row.exclude.map(|list| list.0),
             prefix: row.prefix,
