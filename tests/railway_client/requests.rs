@@ -1,7 +1,8 @@
 //! That what our client sends is really judged, and by what.
 
 use keyway_simulator::RequestRecord;
-use keyway_tests::railway_stand_in::violations;
+use keyway_simulator::railway::Railway;
+use keyway_tests::stand_in::Described;
 use serde_json::{Value, json};
 
 use crate::support::{World, create, delete};
@@ -35,7 +36,7 @@ async fn every_call_is_held_against_the_schema() {
     assert_eq!(world.railway.checked(), world.railway.calls());
     assert!(world.railway.checked() >= 5);
     for request in world.railway.requests() {
-        assert_eq!(violations(&request), [""; 0]);
+        assert_eq!(Railway::check(&request), [""; 0]);
         assert!(!request.query.contains("token"));
     }
 }
@@ -45,17 +46,17 @@ fn what_does_not_fit_is_found() {
     let media = "application/json";
     let good = json!({ "query": "{ me { id } }", "variables": {} });
     assert_eq!(
-        violations(&request("/graphql/v2", media, good.clone())),
+        Railway::check(&request("/graphql/v2", media, good.clone())),
         [""; 0]
     );
     let bad = json!({ "query": "{ me { teams { id } } }", "variables": {} });
-    assert!(!violations(&request("/graphql/v2", media, bad)).is_empty());
+    assert!(!Railway::check(&request("/graphql/v2", media, bad)).is_empty());
     let mut with_query = request("/graphql/v2", media, good.clone());
     with_query.query = "token=1".to_owned();
-    assert!(!violations(&with_query).is_empty());
-    assert!(!violations(&request("/graphql", media, good)).is_empty());
+    assert!(!Railway::check(&with_query).is_empty());
+    assert!(!Railway::check(&request("/graphql", media, good)).is_empty());
     let form = json!({ "grant_type": "refresh_token", "client_id": "a", "client_secret": "b",
         "refresh_token": "c", "scope": "d" });
     let media = "application/x-www-form-urlencoded";
-    assert!(!violations(&request("/oauth/token", media, form)).is_empty());
+    assert!(!Railway::check(&request("/oauth/token", media, form)).is_empty());
 }

@@ -16,12 +16,12 @@ use keyway_shared::secret::Secret;
 use keyway_shared::sync::options::VariableType;
 use keyway_shared::sync::plan::Action;
 use keyway_shared::sync::remote::{Destination, RemoteRow, RemoteValue, RemoteView};
-use keyway_simulator::railway::{self, Preset, Target};
-use keyway_tests::railway_stand_in::RailwayStandIn;
+use keyway_simulator::railway::{self, Preset, Railway, Target};
+use keyway_tests::stand_in::StandIn;
 use uuid::Uuid;
 
 pub(crate) struct World {
-    pub(crate) railway: RailwayStandIn,
+    pub(crate) railway: StandIn<Railway>,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) session: Session,
     pub(crate) project: String,
@@ -36,7 +36,7 @@ impl World {
     }
 
     pub(crate) async fn with_timeout(preset: Preset, timeout: Duration) -> Self {
-        let railway = RailwayStandIn::start(preset).await.unwrap();
+        let railway = StandIn::railway(preset).await.unwrap();
         let project = railway.project("my-app").unwrap();
         Self {
             provider: provider(&railway.url(), timeout),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::errors::refusal;
-use super::wire::{AccessToken, Account, NewValue, NewVariable, Site, User, Variable};
+use super::wire::{AccessToken, Account, Build, NewValue, NewVariable, Site, User, Variable};
 use crate::providers::http::HttpClient;
 use crate::providers::message::{Answer, Body, Call, Verb};
 use crate::providers::{CallFamily, ProviderError, Session};
@@ -229,6 +229,21 @@ impl Client {
             op: "sites.get",
             family: CallFamily::Account,
             ..get("/api/v1/sites/{site}", vec![id])
+        };
+        self.http.call(Some(session), call, json).await
+    }
+
+    /// Begins a build of a site, which is also deployed.
+    pub(super) async fn build(
+        &self,
+        session: &Session,
+        site: &str,
+    ) -> Result<Build, ProviderError> {
+        let call = Call {
+            op: "builds.create",
+            family: CallFamily::Update,
+            verb: Verb::Post,
+            ..get("/api/v1/sites/{site}/builds", vec![site])
         };
         self.http.call(Some(session), call, json).await
     }

@@ -20,12 +20,13 @@ use async_trait::async_trait;
 use self::apply::Run;
 use self::client::{Client, Place};
 use super::capabilities::{
-    Budgets, Effect, Environments, OAuth, Reading, SignIn, TokenKind, Values, WriteOnly, Writes,
+    Budgets, Effect, Environments, OAuth, Reading, Rollout, SignIn, TokenKind, Values, WriteOnly,
+    Writes,
 };
 use super::http::{HttpClient, SetupError};
 use super::{
     Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Project, Provider,
-    ProviderError, Return, Session, Target,
+    ProviderError, Return, RolledOut, Session, Target,
 };
 use crate::ambient::Ambient;
 use crate::domain::connection::{ProviderAccount, ProviderName, TokenPair};
@@ -151,6 +152,7 @@ fn descriptor(oauth: bool) -> Descriptor {
             deletes_per_call: Some(1),
             effect: Effect::NextDeployment,
             delete_effect: Effect::NextDeployment,
+            rollout: Some(Rollout::Build),
         },
         // No number is documented: the old 4 KB for the functions of a site were lifted in June 2026.
         limits: Limits::default(),
@@ -251,5 +253,20 @@ impl Provider for Netlify {
             stopped: None,
         };
         run.apply(changes).await
+    }
+
+    /// A build of the site: of its production branch, whatever context was written, since nothing else can
+    /// be asked for. It is deployed when it succeeds.
+    async fn rollout(
+        &self,
+        session: &Session,
+        destination: &Destination,
+    ) -> Result<Vec<RolledOut>, ProviderError> {
+        let build = self.client.build(session, &destination.project_id).await?;
+        Ok(vec![RolledOut {
+            unit: build.id.unwrap_or_default(),
+            name: Some("build".to_owned()),
+            result: Ok(()),
+        }])
     }
 }

@@ -145,3 +145,11 @@ pub(super) struct OAuthError {
     #[serde(deserialize_with = "text")]
     pub error: Option<String>,
 }
+
+/// A build that was begun.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Build {
+    #[serde(deserialize_with = "text")]
+    pub id: Option<String>,
+}

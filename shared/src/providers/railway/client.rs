@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::errors::{judge, judge_put};
+use super::errors::{judge, judge_put, judge_redeploy};
 use super::operations;
 use super::wire::{
     AllProjects, ApiTokenAnswer, Collection, Deleted, Deletion, MeAnswer, MoreVariables, Named,
-    PartsAnswer, Project, ProjectAnswer, ProjectToken, ProjectTokenAnswer, Upserted, User,
-    Variables, Workspace, WorkspaceAnswer, WorkspaceProjects,
+    PartsAnswer, Project, ProjectAnswer, ProjectToken, ProjectTokenAnswer, Redeployed, Upserted,
+    User, Variables, Workspace, WorkspaceAnswer, WorkspaceProjects,
 };
 use crate::providers::http::HttpClient;
 use crate::providers::message::{Answer, Body, Call, Verb};
@@ -116,6 +116,29 @@ impl Client {
         let variables = json!({ "input": input });
         let answer: Deleted = self.ask(session, operation, variables).await?;
         Ok(answer.done)
+    }
+
+    /// Deploys a service once more. False when it was never deployed.
+    pub(super) async fn redeploy(
+        &self,
+        session: &Session,
+        environment: &str,
+        service: &str,
+    ) -> Result<bool, ProviderError> {
+        let operation = Operation {
+            op: "service.redeploy",
+            family: CallFamily::Update,
+            query: operations::REDEPLOY,
+        };
+        let variables = json!({ "environmentId": environment, "serviceId": service });
+        let answer: Option<Redeployed> = self
+            .ask_and(session, operation, variables, judge_redeploy)
+            .await?;
+        match answer {
+            None => Ok(false),
+            Some(answer) if answer.done => Ok(true),
+            Some(_) => Err(ProviderError::OutcomeUnknown),
+        }
     }
 
     /// Every project that a user sees, with the first page of each workspace's.

@@ -49,6 +49,25 @@ pub(super) fn judge_put<T: DeserializeOwned>(answer: &Answer) -> Result<T, Provi
     })
 }
 
+/// The same for a redeploy. A service that was never deployed has no instance, and nothing that runs with old
+/// values: `None`.
+pub(super) fn judge_redeploy<T: DeserializeOwned>(
+    answer: &Answer,
+) -> Result<Option<T>, ProviderError> {
+    let told: Option<Errors> = serde_json::from_slice(&answer.body).ok();
+    let errors = told.and_then(|told| told.errors).unwrap_or_default();
+    let is_undeployed = |error: &ErrorDetail| {
+        let message = error.message.as_ref().map_or("", |text| text.expose());
+        message
+            .trim()
+            .eq_ignore_ascii_case("ServiceInstance not found")
+    };
+    if answer.is_success() && !errors.is_empty() && errors.iter().all(is_undeployed) {
+        return Ok(None);
+    }
+    judge(answer).map(Some)
+}
+
 /// What the status alone says. One that only says that the request was refused leaves the rest to the
 /// errors beside it.
 fn by_status(answer: &Answer, has_errors: bool) -> Option<ProviderError> {

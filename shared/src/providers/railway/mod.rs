@@ -23,12 +23,12 @@ use async_trait::async_trait;
 use self::apply::Run;
 use self::client::Client;
 use super::capabilities::{
-    Budgets, Effect, Environments, OAuth, Reading, SignIn, Values, WriteOnly, Writes,
+    Budgets, Effect, Environments, OAuth, Reading, Rollout, SignIn, Values, WriteOnly, Writes,
 };
 use super::http::{HttpClient, SetupError};
 use super::{
     Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Project, Provider,
-    ProviderError, Return, Session, Target,
+    ProviderError, Return, RolledOut, Session, Target,
 };
 use crate::ambient::Ambient;
 use crate::domain::connection::{ProviderAccount, ProviderName, TokenPair};
@@ -95,6 +95,9 @@ impl Railway {
     }
 }
 
+const SHARED_ONLY: &str = "What an environment shares reaches the services that refer to it: redeploy those at Railway, or \
+     sync a service's own variables with rollout.";
+
 fn descriptor(oauth: bool) -> Descriptor {
     Descriptor {
         name: ProviderName::Railway,
@@ -138,6 +141,7 @@ fn descriptor(oauth: bool) -> Descriptor {
             deletes_per_call: Some(1),
             effect: Effect::NextDeployment,
             delete_effect: Effect::Deploys,
+            rollout: Some(Rollout::Redeploy),
         },
         limits: Limits::default(),
         reserved: reserved::RESERVED,
@@ -228,5 +232,24 @@ impl Provider for Railway {
             stopped: None,
         };
         run.apply(changes).await
+    }
+
+    /// One redeploy of the service, of what it runs, with the values of now. What an environment shares is
+    /// used by services that only the user knows.
+    async fn rollout(
+        &self,
+        session: &Session,
+        destination: &Destination,
+    ) -> Result<Vec<RolledOut>, ProviderError> {
+        let service = destination.service_id.as_deref();
+        let service = service.ok_or_else(|| errors::invalid("no_service", SHARED_ONLY))?;
+        let environment = &destination.scope;
+        // Where nothing was ever deployed nothing runs with old values.
+        self.client.redeploy(session, environment, service).await?;
+        Ok(vec![RolledOut {
+            unit: service.to_owned(),
+            name: None,
+            result: Ok(()),
+        }])
     }
 }

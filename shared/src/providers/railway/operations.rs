@@ -46,6 +46,10 @@ pub(super) const UPSERT: &str =
 pub(super) const DELETE: &str =
     "mutation($input: VariableDeleteInput!) { variableDelete(input: $input) }";
 
+/// Deploys what a service runs once more, with the values of now.
+pub(super) const REDEPLOY: &str = "mutation($environmentId: String!, $serviceId: String!) { \
+    serviceInstanceRedeploy(environmentId: $environmentId, serviceId: $serviceId) }";
+
 /// What a user sees: `projects` alone is not everything.
 pub(super) const ALL_PROJECTS: &str = with_project!(
     "query { \

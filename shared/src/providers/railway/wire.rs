@@ -108,6 +108,13 @@ pub(super) struct Deleted {
     pub done: bool,
 }
 
+/// Whether a service is deployed once more.
+#[derive(Debug, Deserialize)]
+pub(super) struct Redeployed {
+    #[serde(rename = "serviceInstanceRedeploy")]
+    pub done: bool,
+}
+
 /// Everything that a user sees.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
