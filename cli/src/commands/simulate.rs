@@ -212,7 +212,7 @@ impl From<FlyWorld> for fly::Preset {
 
 /// What a simulated provider holds at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SimulatedWorld {
+enum SimulatedWorld {
     /// Two dozen projects; one of them has a variable in each of preview and development
     Starter,
     /// The same, and that project has been edited by hand for years

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use keyway_shared::secret::Secret;
-use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -82,24 +81,6 @@ impl Client {
             )));
         }
         Ok(body["data"].take())
-    }
-
-    /// What a stand-in of Vercel answers to somebody with a token for it.
-    pub(super) async fn ask_vercel(&self, url: &str, token: &str) -> Outcome<Value> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "plays the person at the stand-in's dashboard"
-        )]
-        let sent = self
-            .http
-            .request(Method::GET, url)
-            .bearer_auth(token)
-            .send()
-            .await;
-        let failed = |_| Failure::new("the simulated Vercel did not answer");
-        let body = sent.map_err(failed)?.bytes().await.map_err(failed)?;
-        serde_json::from_slice(&body)
-            .map_err(|_| Failure::new("the simulated Vercel's answer is not JSON"))
     }
 }
 

@@ -1,33 +1,28 @@
-//! Compares what is at the provider with what ought to be there, without going through our own code:
-//! the stand-in is asked what a deployment would get.
+//! Compares what is at the provider with what ought to be there, without going through our own code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keyway_simulator::vercel::{Place, Shown};
-
 use super::secrets::Secrets;
+use super::stage::{Place, Snapshot};
 
-/// Every value of the project, by key, environment and branch.
-pub(super) type Snapshot = BTreeMap<Place, Shown>;
-
-/// The environment that the demo syncs.
-pub(super) const SCOPE: &str = "production";
-
-/// What was compared, and what differs: names and environments, never values.
+/// What was compared, and what differs: names and places, never values.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Proof {
     /// Values that arrived.
     pub(super) arrived: usize,
-    /// Values in other environments that are as before.
-    pub(super) untouched: usize,
-    /// Values in the synced environment that the vault does not know, and that are as before.
+    /// Values in other places that are as before, by place.
+    pub(super) untouched: BTreeMap<String, usize>,
+    /// Values at the destination that the vault does not know, and that are as before.
     pub(super) kept: usize,
+    /// What is special about variables that were there, and still is.
+    pub(super) kinds: Vec<String>,
     /// What ought not to be.
     pub(super) wrong: Vec<String>,
 }
 
-/// Compares. `expected` are the keys of the vault that the sync was to carry over.
+/// Compares. `expected` are the keys of the vault that the sync was to carry over to `here`.
 pub(super) fn examine(
+    here: &str,
     before: &Snapshot,
     after: &Snapshot,
     secrets: &Secrets,
@@ -35,30 +30,35 @@ pub(super) fn examine(
 ) -> Proof {
     let mut proof = Proof::default();
     for key in expected {
-        let place = place(key);
+        let place = place(here, key);
         match (after.get(&place), secrets.get(key)) {
-            (Some(shown), Some(secret)) if shown.value == secret.expose() => proof.arrived += 1,
+            (Some(held), Some(secret)) if held.value == secret.expose() => proof.arrived += 1,
             (Some(_), _) => proof
                 .wrong
-                .push(format!("{key} has another value in {SCOPE}")),
-            (None, _) => proof.wrong.push(format!("{key} is missing in {SCOPE}")),
+                .push(format!("{key} has another value in {here}")),
+            (None, _) => proof.wrong.push(format!("{key} is missing in {here}")),
+        }
+        let kinds = [before, after].map(|side| Some(&side.get(&place)?.kind));
+        match kinds {
+            [Some(old), Some(new)] if old != new => {
+                proof
+                    .wrong
+                    .push(format!("{key} is of another kind in {here}"));
+            }
+            [Some(Some(kind)), Some(_)] => proof.kinds.push(format!("{key} ({kind})")),
+            _ => {}
         }
     }
-    let ours = |place: &Place| {
-        place.scope == SCOPE && place.branch.is_none() && expected.contains(&place.key)
-    };
+    let ours = |place: &Place| place.at == here && expected.contains(&place.key);
     let places: BTreeSet<&Place> = before.keys().chain(after.keys()).collect();
     for place in places.into_iter().filter(|place| !ours(place)) {
-        let name = match &place.branch {
-            Some(branch) => format!("{} in {} ({branch})", place.key, place.scope),
-            None => format!("{} in {}", place.key, place.scope),
-        };
+        let name = format!("{} in {}", place.key, place.at);
         match (before.get(place), after.get(place)) {
             (Some(old), Some(new)) if old == new => {
-                if place.scope == SCOPE {
+                if place.at == here {
                     proof.kept += 1;
                 } else {
-                    proof.untouched += 1;
+                    *proof.untouched.entry(place.at.clone()).or_default() += 1;
                 }
             }
             (Some(_), Some(_)) => proof.wrong.push(format!("{name} was changed")),
@@ -70,11 +70,10 @@ pub(super) fn examine(
 }
 
 /// Where a key of the vault goes.
-pub(super) fn place(key: &str) -> Place {
+fn place(here: &str, key: &str) -> Place {
     Place {
+        at: here.to_owned(),
         key: key.to_owned(),
-        scope: SCOPE.to_owned(),
-        branch: None,
     }
 }
 
@@ -82,27 +81,26 @@ pub(super) fn place(key: &str) -> Place {
 mod tests {
     use keyway_shared::secret::Secret;
 
+    use super::super::stage::Held;
     use super::*;
+
+    const HERE: &str = "production";
 
     fn snapshot(rows: &[(&str, &str, &str)]) -> Snapshot {
         rows.iter()
-            .map(|(key, scope, value)| {
-                let place = Place {
-                    scope: (*scope).to_owned(),
-                    ..place(key)
-                };
-                let shown = Shown {
+            .map(|(key, at, value)| {
+                let held = Held {
                     value: (*value).to_owned(),
-                    kind: "encrypted".to_owned(),
+                    kind: (*key == "A").then(|| "sensitive".to_owned()),
                 };
-                (place, shown)
+                (place(at, key), held)
             })
             .collect()
     }
 
     #[test]
     fn a_change_anywhere_else_and_a_missing_or_wrong_value_are_found() {
-        let before = snapshot(&[("A", "preview", "1"), ("B", "production", "2")]);
+        let before = snapshot(&[("A", "preview", "1"), ("A", HERE, "old"), ("B", HERE, "2")]);
         let secrets: Secrets = [("A", "x"), ("C", "y")]
             .map(|(key, value)| (key.to_owned(), Secret::new(value)))
             .into();
@@ -110,28 +108,34 @@ mod tests {
 
         let right = snapshot(&[
             ("A", "preview", "1"),
-            ("A", "production", "x"),
-            ("B", "production", "2"),
-            ("C", "production", "y"),
+            ("A", HERE, "x"),
+            ("B", HERE, "2"),
+            ("C", HERE, "y"),
         ]);
-        let proof = examine(&before, &right, &secrets, &expected);
-        assert_eq!((proof.arrived, proof.untouched, proof.kept), (2, 1, 1));
+        let proof = examine(HERE, &before, &right, &secrets, &expected);
+        assert_eq!((proof.arrived, proof.kept), (2, 1));
+        assert_eq!(proof.untouched, [("preview".to_owned(), 1)].into());
+        assert_eq!(proof.kinds, ["A (sensitive)"]);
         assert!(proof.wrong.is_empty(), "{:?}", proof.wrong);
 
-        let wrong = snapshot(&[
+        let mut wrong = snapshot(&[
             ("A", "preview", "x"),
-            ("A", "production", "z"),
+            ("A", HERE, "z"),
             ("D", "development", "?"),
         ]);
-        let proof = examine(&before, &wrong, &secrets, &expected);
+        if let Some(held) = wrong.get_mut(&place(HERE, "A")) {
+            held.kind = None;
+        }
+        let proof = examine(HERE, &before, &wrong, &secrets, &expected);
         assert_eq!(
             proof.wrong,
             [
                 "A has another value in production",
+                "A is of another kind in production",
                 "C is missing in production",
+                "D in development was added",
                 "A in preview was changed",
                 "B in production was removed",
-                "D in development was added",
             ]
         );
     }

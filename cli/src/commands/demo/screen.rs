@@ -2,7 +2,7 @@
 
 use std::io;
 
-use console::{Term, style};
+use console::{Term, measure_text_width, style};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
@@ -46,7 +46,7 @@ impl Screen {
     /// Something that was checked and is right.
     pub(super) fn good(&self, text: &str) -> io::Result<()> {
         let mark = if self.terminal { "✔" } else { "ok" };
-        self.line(&format!("{} {text}", style(mark).green()))
+        self.lines(&format!("{} {text}", style(mark).green()), false)
     }
 
     /// Something that was checked and is wrong.
@@ -57,22 +57,23 @@ impl Screen {
 
     /// Names after a sign, in as many lines as they need.
     pub(super) fn names(&self, sign: char, what: &str, names: &[String]) -> io::Result<()> {
-        if names.is_empty() {
-            return self.quiet(&format!("{sign} {what}: none"));
-        }
-        let text = format!("{sign} {what}: {}", names.join(", "));
-        let mut line = String::new();
-        for word in text.split(' ') {
-            if !line.is_empty() && line.len() + word.len() > 84 {
+        self.lines(&format!("{sign} {what}: {}", names.join(", ")), false)
+    }
+
+    /// A sentence, in as many lines as it needs.
+    pub(super) fn text(&self, text: &str) -> io::Result<()> {
+        self.lines(text, true)
+    }
+
+    fn lines(&self, text: &str, quiet: bool) -> io::Result<()> {
+        for line in wrapped(text) {
+            if quiet {
+                self.quiet(&line)?;
+            } else {
                 self.line(&line)?;
-                "   ".clone_into(&mut line);
             }
-            if !line.is_empty() && line != "   " {
-                line.push(' ');
-            }
-            line.push_str(word);
         }
-        self.line(&line)
+        Ok(())
     }
 
     /// A table whose first row is its heading.
@@ -99,4 +100,21 @@ impl Screen {
         }
         bar
     }
+}
+
+/// A text in lines of at most 96 columns, where its words allow that. Those after the first are indented.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let width = measure_text_width(word);
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if measure_text_width(line) + width < 96 => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("  {word}")),
+        }
+    }
+    lines
 }

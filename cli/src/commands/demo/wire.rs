@@ -5,8 +5,61 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
+pub(super) struct Providers {
+    pub(super) providers: Vec<Provider>,
+}
+
+/// What our API tells of a provider.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Provider {
+    pub(super) name: String,
+    pub(super) display_name: String,
+    pub(super) capabilities: Capabilities,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Capabilities {
+    pub(super) reading: Reading,
+    pub(super) write_only_type: Option<String>,
+    pub(super) reference: Option<String>,
+    pub(super) creates_per_call: Option<u32>,
+    pub(super) updates_per_call: Option<u32>,
+    pub(super) deletes_per_call: Option<u32>,
+    pub(super) write_effect: Effect,
+    pub(super) delete_effect: Effect,
+}
+
+/// How values are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Reading {
+    Listed,
+    Single,
+    Digest,
+}
+
+/// What a change sets off by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Effect {
+    NextDeployment,
+    Deploys,
+    Staged,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct Connected {
+    pub(super) user: Account,
     pub(super) connection: Connection,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Account {
+    pub(super) username: String,
+    pub(super) team_name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,12 +90,20 @@ pub(super) struct Preview {
     pub(super) to_skip: Vec<String>,
     #[serde(default)]
     pub(super) reasons: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Warning {
+    pub(super) message: String,
+    pub(super) keys: Vec<String>,
 }
 
 impl Preview {
-    /// Whether a sync would write nothing.
-    pub(super) fn is_in_sync(&self) -> bool {
-        self.to_create.is_empty() && self.to_update.is_empty() && self.to_delete.is_empty()
+    /// The keys that a sync would give another value.
+    pub(super) fn written(&self) -> impl Iterator<Item = &String> {
+        self.to_create.iter().chain(&self.to_update)
     }
 
     /// The keys that have the vault's value once the sync is done.
@@ -51,8 +112,17 @@ impl Preview {
             let reason = self.reasons.get(*key);
             reason.is_none_or(|reason| reason == "unchanged")
         };
-        let equal = self.to_skip.iter().filter(unchanged);
-        self.to_create.iter().chain(&self.to_update).chain(equal)
+        self.written().chain(self.to_skip.iter().filter(unchanged))
+    }
+
+    /// These keys by their reason.
+    pub(super) fn by_reason<'a>(&'a self, keys: &'a [String]) -> BTreeMap<&'a str, Vec<String>> {
+        let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for key in keys {
+            let reason = self.reasons.get(key).map_or("", String::as_str);
+            groups.entry(reason).or_default().push(key.clone());
+        }
+        groups
     }
 }
 
@@ -89,6 +159,8 @@ pub(super) struct Report {
     pub(super) updated: u64,
     pub(super) deleted: u64,
     pub(super) skipped: u64,
+    #[serde(default)]
+    pub(super) redeploy_required: bool,
     #[serde(default)]
     pub(super) provider_calls: u64,
     #[serde(default)]

@@ -1,5 +1,5 @@
 //! Everything the demo needs, in this process and a temporary folder: the API, a worker, and a
-//! simulated Vercel. Nothing of the user's own configuration is used.
+//! simulated provider. Nothing of the user's own configuration is used.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use keyway_shared::config::{
 };
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::secret::Secret;
-use keyway_simulator::vercel::{Preset, Vercel};
 use tempfile::TempDir;
 
+use super::stage::{self, Preset, ProviderChoice, Stage};
 use crate::commands::serve::first_key;
 use crate::compose::{self, Parts};
 use crate::failure::{Failure, Outcome};
@@ -22,7 +22,7 @@ use crate::process::Process;
 /// The running demo.
 pub(super) struct World {
     pub(super) process: Process,
-    pub(super) vercel: Vercel,
+    pub(super) stage: Box<dyn Stage>,
     pub(super) api: String,
     pub(super) token: Secret,
     parts: Parts,
@@ -31,11 +31,14 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn start(preset: Preset, latency: Duration) -> Outcome<Self> {
+    pub(super) async fn start(
+        choice: ProviderChoice,
+        preset: Preset,
+        latency: Duration,
+    ) -> Outcome<Self> {
         let folder = TempDir::with_prefix("keyway-demo-")?;
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let vercel = Vercel::bind(anywhere, preset).await?;
-        vercel.set_latency(latency);
+        let stage = stage::start(choice, preset, latency).await?;
 
         let ambient = Ambient::system();
         let database = Database {
@@ -46,7 +49,8 @@ impl World {
         let (_, keys) = KeyRing::generate(&ambient);
         let store = compose::connect(&database, &keys, &ambient).await?;
         store.migrate().await?;
-        let origin: Origin = vercel
+        // Only one of them is connected.
+        let origin: Origin = stage
             .url()
             .parse()
             .map_err(|error: String| Failure::new(error))?;
@@ -94,7 +98,7 @@ impl World {
         parts.start_worker(&mut process, &worker, webhooks, providers.timeout);
         Ok(Self {
             process,
-            vercel,
+            stage,
             api: format!("http://{bound}"),
             token,
             parts,
@@ -105,7 +109,7 @@ impl World {
     /// Ends everything and removes the folder.
     pub(super) async fn stop(self) -> Outcome {
         let ended = self.process.stop().await;
-        self.vercel.stop().await;
+        drop(self.stage);
         self.parts.store.close().await;
         ended
     }
@@ -113,7 +117,7 @@ impl World {
     /// Stays up until a signal comes.
     pub(super) async fn stay(self) -> Outcome {
         let ended = self.process.run(|| Ok(())).await;
-        self.vercel.stop().await;
+        drop(self.stage);
         self.parts.store.close().await;
         ended
     }

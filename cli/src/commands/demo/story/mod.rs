@@ -1,0 +1,105 @@
+//! What the demo does, in order. It never asks which provider it has: what is said comes from what our API
+//! tells of the provider, and from the words of the simulated one.
+
+mod capabilities;
+mod change;
+mod connect;
+mod ending;
+mod preview;
+mod prove;
+mod sync;
+mod vault;
+
+use std::collections::BTreeSet;
+
+use keyway_shared::ambient::Ambient;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::screen::Screen;
+use super::secrets::Secrets;
+use super::stage::{Stage, Words};
+use super::wire::{Provider, Providers};
+use super::world::World;
+use crate::failure::{Failure, Outcome};
+
+pub(super) use ending::invite;
+
+const REPO: &str = "acme/my-app";
+/// The vault's environment, and the provider's.
+const ENVIRONMENT: &str = "production";
+
+/// The demo in progress.
+pub(super) struct Story<'a> {
+    stage: &'a dyn Stage,
+    words: &'static Words,
+    provider: Provider,
+    client: Client,
+    secrets: Secrets,
+    connection: String,
+    project: String,
+    ambient: Ambient,
+    /// Checks that failed.
+    wrong: usize,
+}
+
+impl<'a> Story<'a> {
+    pub(super) async fn new(world: &'a World, secrets: Secrets) -> Outcome<Self> {
+        let client = Client::new(world.api.clone(), world.token.clone())?;
+        let stage = &*world.stage;
+        let known: Providers = client.get("/v1/integrations", &[]).await?;
+        let mut known = known.providers.into_iter();
+        let provider = known.find(|known| known.name == stage.provider());
+        let unknown = || Failure::new(format!("{} is not a provider", stage.provider()));
+        Ok(Self {
+            words: stage.words(),
+            stage,
+            provider: provider.ok_or_else(unknown)?,
+            client,
+            secrets,
+            connection: String::new(),
+            project: String::new(),
+            ambient: Ambient::system(),
+            wrong: 0,
+        })
+    }
+
+    pub(super) async fn tell(mut self, screen: &mut Screen, api: &str, source: &str) -> Outcome {
+        let name = self.provider.display_name.clone();
+        screen.title("Keyway demo: secrets from a vault to a hosting provider, and the proof")?;
+        screen.quiet(&format!(
+            "API {api} - simulated {name} {}",
+            self.stage.url()
+        ))?;
+        self.fill_vault(screen, source).await?;
+        self.connect(screen).await?;
+        let preview = self.preview(screen).await?;
+        // What only the provider has, such as its system variables, is not ours to prove.
+        let ours = |key: &&String| self.secrets.contains_key(*key);
+        let expected: BTreeSet<String> = preview.carried().filter(ours).cloned().collect();
+
+        let before = self.stage.snapshot();
+        let heading = format!("Sync: push the vault to {name}");
+        let first = self.sync(screen, &heading).await?;
+        self.tell_effect(screen, &first)?;
+        self.prove(screen, &before, &expected)?;
+
+        self.change_both_sides(screen, &preview, &expected).await?;
+        let before = self.stage.snapshot();
+        let second = self.sync(screen, "Sync again: only what differs").await?;
+        self.prove(screen, &before, &expected)?;
+        self.nothing_left(screen, &preview).await?;
+        self.close(screen, &first, &second)
+    }
+
+    /// What is synced with what.
+    fn selection(&self) -> Value {
+        json!({
+            "connectionId": self.connection,
+            "projectId": self.project,
+            "keywayEnvironment": ENVIRONMENT,
+            "providerEnvironment": ENVIRONMENT,
+            "direction": "push",
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! What a sync would do, and why.
+
+use super::{ENVIRONMENT, REPO, Story, capabilities};
+use crate::commands::demo::screen::Screen;
+use crate::commands::demo::wire::Preview;
+use crate::failure::Outcome;
+
+impl Story<'_> {
+    async fn ask_preview(&self) -> Outcome<Preview> {
+        let path = format!("/v1/integrations/vaults/{REPO}/sync/preview");
+        let query = [
+            ("connectionId", self.connection.as_str()),
+            ("projectId", self.project.as_str()),
+            ("keywayEnvironment", ENVIRONMENT),
+            ("providerEnvironment", ENVIRONMENT),
+            ("direction", "push"),
+        ];
+        self.client.get(&path, &query).await
+    }
+
+    pub(super) async fn preview(&self, screen: &mut Screen) -> Outcome<Preview> {
+        screen.step("Preview: what a sync would do, and why")?;
+        let preview = self.ask_preview().await?;
+        for (sign, action, keys) in [
+            ('+', "create", &preview.to_create),
+            ('~', "update", &preview.to_update),
+            ('-', "delete", &preview.to_delete),
+            ('=', "skip", &preview.to_skip),
+        ] {
+            for (reason, names) in preview.by_reason(keys) {
+                screen.names(sign, &format!("{action}, {}", told(reason)), &names)?;
+                if reason == "unverifiable" {
+                    screen.text(capabilities::unverifiable(&self.provider.capabilities))?;
+                }
+            }
+        }
+        if preview.to_delete.is_empty() {
+            screen
+                .quiet("- delete: nothing; a sync deletes only when it is told to (allowDelete)")?;
+        }
+        for warning in &preview.warnings {
+            let keys = warning.keys.join(", ");
+            let keys = if keys.is_empty() { "note" } else { &keys };
+            screen.text(&format!("! {keys}: {}", warning.message))?;
+        }
+        Ok(preview)
+    }
+
+    /// Looks once more. `first` is the preview of the beginning.
+    pub(super) async fn nothing_left(&mut self, screen: &mut Screen, first: &Preview) -> Outcome {
+        screen.step("Preview once more: nothing left to do")?;
+        self.stage.forget_requests();
+        let preview = self.ask_preview().await?;
+        let blind = |preview: &Preview, key: &String| {
+            let reason = preview.reasons.get(key);
+            reason.is_some_and(|reason| reason == "unverifiable")
+        };
+        // Where nothing tells whether a value is still the one that was written, it is written each time.
+        let (blind_still, left): (Vec<_>, Vec<_>) = preview
+            .written()
+            .chain(&preview.to_delete)
+            .cloned()
+            .partition(|key| blind(&preview, key));
+        if !left.is_empty() {
+            self.wrong += 1;
+            screen.bad(&format!("still to be written: {}", left.join(", ")))?;
+            return Ok(());
+        }
+        screen.good(if blind_still.is_empty() {
+            "every secret of the vault is in sync"
+        } else {
+            "every secret of the vault that can be compared is in sync"
+        })?;
+        self.tell_calls(screen, "to know it")?;
+        let of = &self.provider.capabilities;
+        let mut known = first.to_update.iter().filter(|key| blind(first, key));
+        if let Some(key) = known.find(|key| !blind_still.contains(key)) {
+            screen.text(&format!("{key} is {}.", capabilities::known_by(of)))?;
+        }
+        if !blind_still.is_empty() {
+            screen.text(&format!(
+                "{} cannot be read, and {} does not tell what its last change was: each sync writes it.",
+                blind_still.join(", "),
+                self.provider.display_name
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// A reason as people read it.
+fn told(reason: &str) -> &str {
+    match reason {
+        "missing" => "not there yet",
+        "changed" => "another value there",
+        "unverifiable" => "its value there cannot be read",
+        "unchanged" => "equal",
+        "reserved" => "a name of the platform",
+        "invalid-name" => "not a name that it takes",
+        other => other,
+    }
+}
