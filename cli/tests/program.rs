@@ -296,15 +296,53 @@ fn the_simulated_fly_says_where_it_is_and_stops() {
     assert_eq!(fly.terminate(), Some(0));
 }
 
-#[test]
-fn the_demo_succeeds_in_plain_text_and_shows_no_value() {
+/// Runs a demo to its end, and looks for these in what it says.
+fn demo_of(provider: &str, said: &[&str]) {
     let home = Home::new();
-    let demo = home.run(&["demo", "--latency-ms", "0"]);
+    let demo = home.run(&["demo", "--latency-ms", "0", "--provider", provider]);
     assert_eq!(demo.code, Some(0), "{}{}", demo.out, demo.err);
-    assert!(demo.out.contains("Done:"), "{}", demo.out);
+    // Lines end where they are full.
+    let words: Vec<_> = demo.out.split_whitespace().collect();
+    let text = words.join(" ");
+    for said in ["Done:", "nothing left to do ok", "as the report says too"]
+        .iter()
+        .chain(said)
+    {
+        assert!(text.contains(said), "{said}: {}", demo.out);
+    }
     assert!(!demo.out.contains('\u{1b}'), "{}", demo.out);
     assert!(!demo.out.contains("made-up") && !demo.out.contains("kw_live_"));
     assert!(!home.data().exists());
+}
+
+#[test]
+fn the_demo_succeeds_in_plain_text_and_shows_no_value() {
+    demo_of(
+        "vercel",
+        &[
+            "Destination: the environment production of the project my-app.",
+            "12 of 12 values in production are those of the vault, byte for byte",
+            "one value for several environments before, and one for each now: API_URL",
+            "skip, a name of the platform: TZ, VERCEL_URL",
+            "still of its kind: STRIPE_SECRET_KEY (sensitive)",
+            "until the next production deployment (redeployRequired)",
+        ],
+    );
+}
+
+#[test]
+fn the_demo_of_netlify_takes_values_of_all_contexts_apart() {
+    demo_of(
+        "netlify",
+        &[
+            "Destination: the context production of the site my-app.",
+            "13 of 13 values in production are those of the vault, byte for byte",
+            "one value for several contexts before, and one for each now: API_URL, NODE_VERSION",
+            "skip, a name of the platform: URL",
+            "still of its kind: NODE_VERSION (scope builds only), STRIPE_SECRET_KEY (secret)",
+            "no deploy began at Netlify",
+        ],
+    );
 }
 
 #[test]

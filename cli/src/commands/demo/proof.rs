@@ -12,8 +12,8 @@ pub(super) struct Proof {
     pub(super) arrived: usize,
     /// Values in other places that are as before, by place.
     pub(super) untouched: BTreeMap<String, usize>,
-    /// Values at the destination that the vault does not know, and that are as before.
-    pub(super) kept: usize,
+    /// Variables at the destination that the vault does not carry over, and that are as before.
+    pub(super) kept: Vec<String>,
     /// What is special about variables that were there, and still is.
     pub(super) kinds: Vec<String>,
     /// What ought not to be.
@@ -56,7 +56,7 @@ pub(super) fn examine(
         match (before.get(place), after.get(place)) {
             (Some(old), Some(new)) if old == new => {
                 if place.at == here {
-                    proof.kept += 1;
+                    proof.kept.push(place.key.clone());
                 } else {
                     *proof.untouched.entry(place.at.clone()).or_default() += 1;
                 }
@@ -113,7 +113,8 @@ mod tests {
             ("C", HERE, "y"),
         ]);
         let proof = examine(HERE, &before, &right, &secrets, &expected);
-        assert_eq!((proof.arrived, proof.kept), (2, 1));
+        assert_eq!(proof.arrived, 2);
+        assert_eq!(proof.kept, ["B"]);
         assert_eq!(proof.untouched, [("preview".to_owned(), 1)].into());
         assert_eq!(proof.kinds, ["A (sensitive)"]);
         assert!(proof.wrong.is_empty(), "{:?}", proof.wrong);

@@ -3,9 +3,11 @@
 //! by what our API tells of it, and never by its name.
 
 mod calls;
+mod netlify;
 mod snapshot;
 mod vercel;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ pub(super) const PROJECT: &str = "my-app";
 pub(super) enum ProviderChoice {
     /// Vercel
     Vercel,
+    /// Netlify
+    Netlify,
 }
 
 impl ProviderChoice {
@@ -30,6 +34,7 @@ impl ProviderChoice {
     pub(super) const fn sample(self) -> &'static str {
         match self {
             Self::Vercel => include_str!("../samples/vercel.env"),
+            Self::Netlify => include_str!("../samples/netlify.env"),
         }
     }
 }
@@ -60,6 +65,16 @@ pub(super) trait Stage: Send + Sync {
     /// Everything that there is.
     fn snapshot(&self) -> Snapshot;
 
+    /// The destination's variables whose one value is that of other environments too.
+    fn shared(&self) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
+    /// How many deployments were asked for since the start, where that is simulated.
+    fn deployments(&self) -> Option<usize> {
+        None
+    }
+
     /// Gives a variable of the destination, which has a value of its own there, another value by hand.
     fn edit(&self, key: &str, value: &str);
 
@@ -75,12 +90,18 @@ pub(super) trait Stage: Send + Sync {
 pub(super) struct Words {
     /// What it calls projects.
     pub(super) projects: &'static str,
+    /// The service that the demo writes to.
+    pub(super) service: Option<&'static str>,
     /// Where the demo writes, in full.
     pub(super) destination: &'static str,
     /// The same, shortly, and as a snapshot names it.
     pub(super) here: &'static str,
+    /// What it calls environments.
+    pub(super) environments: &'static str,
     /// What a snapshot shows.
     pub(super) shown: &'static str,
+    /// What it calls a deployment.
+    pub(super) deployment: &'static str,
     /// What brings new values to what runs.
     pub(super) next: &'static str,
     /// How somebody changes a value by hand.
@@ -95,5 +116,6 @@ pub(super) async fn start(
 ) -> io::Result<Box<dyn Stage>> {
     Ok(match choice {
         ProviderChoice::Vercel => Box::new(vercel::OnVercel::start(preset, latency).await?),
+        ProviderChoice::Netlify => Box::new(netlify::OnNetlify::start(preset, latency).await?),
     })
 }

@@ -1,5 +1,6 @@
 //! Vercel: a project's environments, of which preview has branches.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -14,9 +15,12 @@ const ENVIRONMENT: &str = "production";
 
 const WORDS: Words = Words {
     projects: "projects",
+    service: None,
     destination: "the environment production of the project my-app",
     here: ENVIRONMENT,
+    environments: "environments",
     shown: "what a deployment at the simulated Vercel would get",
+    deployment: "deployment",
     next: "the next production deployment",
     by_hand: "in Vercel's dashboard",
 };
@@ -70,6 +74,19 @@ impl Stage for OnVercel {
             (Place { at, key: row.key }, held)
         })
         .collect()
+    }
+
+    /// Rows that serve other environments as well.
+    fn shared(&self) -> BTreeSet<String> {
+        let rows = self.0.snapshot(ID);
+        let row = |key: &str, scope: &str| self.0.row(ID, key, scope);
+        let serves_both = |place: &vercel::Place| {
+            place.scope != ENVIRONMENT
+                && place.branch.is_none()
+                && row(&place.key, &place.scope) == row(&place.key, ENVIRONMENT)
+        };
+        let shared = rows.keys().filter(|place| serves_both(place));
+        shared.map(|place| place.key.clone()).collect()
     }
 
     fn edit(&self, key: &str, value: &str) {

@@ -10,15 +10,15 @@ pub(super) fn sentences(of: &Capabilities, words: &Words) -> Vec<String> {
 
 fn reading(of: &Capabilities) -> String {
     let shown = match of.reading {
-        Reading::Listed => "Values are read in one list",
-        Reading::Single => "A list shows names, and each value is read by a call of its own",
+        Reading::Listed => "Values there are read in one list",
+        Reading::Single => "Values there are read one by one, each by a call of its own",
         Reading::Digest => {
             return "Values are never shown to anybody: a list has names, and a digest of each value."
                 .to_owned();
         }
     };
     match &of.write_only_type {
-        Some(kind) => format!("{shown}; those of {kind} variables are not shown again."),
+        Some(kind) => format!("{shown}; those of {kind} variables cannot be read."),
         None => format!("{shown}."),
     }
 }

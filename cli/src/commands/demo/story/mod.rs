@@ -10,15 +10,14 @@ mod prove;
 mod sync;
 mod vault;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keyway_shared::ambient::Ambient;
-use serde_json::{Value, json};
 
 use super::client::Client;
 use super::screen::Screen;
 use super::secrets::Secrets;
-use super::stage::{Stage, Words};
+use super::stage::{Snapshot, Stage, Words};
 use super::wire::{Provider, Providers};
 use super::world::World;
 use crate::failure::{Failure, Outcome};
@@ -28,6 +27,23 @@ pub(super) use ending::invite;
 const REPO: &str = "acme/my-app";
 /// The vault's environment, and the provider's.
 const ENVIRONMENT: &str = "production";
+
+/// What there was at the provider.
+struct Before {
+    values: Snapshot,
+    shared: BTreeSet<String>,
+    deployments: Option<usize>,
+}
+
+impl Before {
+    fn of(stage: &dyn Stage) -> Self {
+        Self {
+            values: stage.snapshot(),
+            shared: stage.shared(),
+            deployments: stage.deployments(),
+        }
+    }
+}
 
 /// The demo in progress.
 pub(super) struct Story<'a> {
@@ -78,28 +94,31 @@ impl<'a> Story<'a> {
         let ours = |key: &&String| self.secrets.contains_key(*key);
         let expected: BTreeSet<String> = preview.carried().filter(ours).cloned().collect();
 
-        let before = self.stage.snapshot();
+        let before = Before::of(self.stage);
         let heading = format!("Sync: push the vault to {name}");
         let first = self.sync(screen, &heading).await?;
-        self.tell_effect(screen, &first)?;
+        self.tell_effect(screen, &before, &first)?;
         self.prove(screen, &before, &expected)?;
 
         self.change_both_sides(screen, &preview, &expected).await?;
-        let before = self.stage.snapshot();
+        let before = Before::of(self.stage);
         let second = self.sync(screen, "Sync again: only what differs").await?;
         self.prove(screen, &before, &expected)?;
         self.nothing_left(screen, &preview).await?;
         self.close(screen, &first, &second)
     }
 
-    /// What is synced with what.
-    fn selection(&self) -> Value {
-        json!({
-            "connectionId": self.connection,
-            "projectId": self.project,
-            "keywayEnvironment": ENVIRONMENT,
-            "providerEnvironment": ENVIRONMENT,
-            "direction": "push",
-        })
+    /// What is synced with what, as a query and as a body have it.
+    fn selection(&self) -> BTreeMap<&'static str, &str> {
+        let mut selection = BTreeMap::from([
+            ("connectionId", self.connection.as_str()),
+            ("projectId", &self.project),
+            ("keywayEnvironment", ENVIRONMENT),
+            ("providerEnvironment", ENVIRONMENT),
+            ("direction", "push"),
+        ]);
+        let service = self.words.service.map(|service| ("serviceId", service));
+        selection.extend(service);
+        selection
     }
 }

@@ -1,6 +1,6 @@
 //! What a sync would do, and why.
 
-use super::{ENVIRONMENT, REPO, Story, capabilities};
+use super::{REPO, Story, capabilities};
 use crate::commands::demo::screen::Screen;
 use crate::commands::demo::wire::Preview;
 use crate::failure::Outcome;
@@ -8,19 +8,15 @@ use crate::failure::Outcome;
 impl Story<'_> {
     async fn ask_preview(&self) -> Outcome<Preview> {
         let path = format!("/v1/integrations/vaults/{REPO}/sync/preview");
-        let query = [
-            ("connectionId", self.connection.as_str()),
-            ("projectId", self.project.as_str()),
-            ("keywayEnvironment", ENVIRONMENT),
-            ("providerEnvironment", ENVIRONMENT),
-            ("direction", "push"),
-        ];
+        let query: Vec<_> = self.selection().into_iter().collect();
         self.client.get(&path, &query).await
     }
 
     pub(super) async fn preview(&self, screen: &mut Screen) -> Outcome<Preview> {
         screen.step("Preview: what a sync would do, and why")?;
+        self.stage.forget_requests();
         let preview = self.ask_preview().await?;
+        self.tell_calls(screen, "to find out")?;
         for (sign, action, keys) in [
             ('+', "create", &preview.to_create),
             ('~', "update", &preview.to_update),
@@ -91,7 +87,7 @@ impl Story<'_> {
 /// A reason as people read it.
 fn told(reason: &str) -> &str {
     match reason {
-        "missing" => "not there yet",
+        "missing" => "none of its own there yet",
         "changed" => "another value there",
         "unverifiable" => "its value there cannot be read",
         "unchanged" => "equal",

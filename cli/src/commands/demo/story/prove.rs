@@ -2,29 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use super::Story;
+use super::{Before, Story};
 use crate::commands::demo::proof;
 use crate::commands::demo::screen::Screen;
-use crate::commands::demo::stage::Snapshot;
 use crate::failure::Outcome;
 
 impl Story<'_> {
     pub(super) fn prove(
         &mut self,
         screen: &mut Screen,
-        before: &Snapshot,
+        before: &Before,
         expected: &BTreeSet<String>,
     ) -> Outcome {
         screen.step(&format!("Proof: {}", self.words.shown))?;
         let (here, after) = (self.words.here, self.stage.snapshot());
-        let proof = proof::examine(here, before, &after, &self.secrets, expected);
+        let proof = proof::examine(here, &before.values, &after, &self.secrets, expected);
         screen.good(&format!(
             "{} of {} values in {here} are those of the vault, byte for byte",
             proof.arrived,
             expected.len()
         ))?;
-        if proof.kept > 0 {
-            screen.good(&format!("{} others in {here} are as they were", proof.kept))?;
+        if !proof.kept.is_empty() {
+            screen.good(&format!(
+                "{} others in {here} are as they were: {}",
+                proof.kept.len(),
+                proof.kept.join(", ")
+            ))?;
         }
         let elsewhere: usize = proof.untouched.values().sum();
         let places = proof.untouched.iter();
@@ -35,6 +38,15 @@ impl Story<'_> {
             "{elsewhere} elsewhere are as they were: {}",
             places.join(", ")
         ))?;
+        let shared = self.stage.shared();
+        let parted: Vec<_> = before.shared.difference(&shared).cloned().collect();
+        if !parted.is_empty() {
+            screen.good(&format!(
+                "one value for several {} before, and one for each now: {}",
+                self.words.environments,
+                parted.join(", ")
+            ))?;
+        }
         if !proof.kinds.is_empty() {
             screen.good(&format!("still of its kind: {}", proof.kinds.join(", ")))?;
         }

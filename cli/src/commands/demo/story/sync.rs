@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{REPO, Story, capabilities};
+use serde_json::json;
+
+use super::{Before, REPO, Story, capabilities};
 use crate::commands::demo::screen::Screen;
 use crate::commands::demo::stage;
-use crate::commands::demo::wire::{Job, Report, Started};
+use crate::commands::demo::wire::{Effect, Job, Report, Started};
 use crate::failure::{Failure, Outcome};
 
 /// How long one sync may take.
@@ -17,7 +19,7 @@ impl Story<'_> {
         self.stage.forget_requests();
         let path = format!("/v1/integrations/vaults/{REPO}/sync");
         let begun = self.ambient.elapsed();
-        let started: Started = self.client.start(&path, &self.selection()).await?;
+        let started: Started = self.client.start(&path, &json!(self.selection())).await?;
         let job = self.follow(screen, &started.job_id).await?;
         let took = self.ambient.elapsed().saturating_sub(begun);
         let Some(report) = job.result else {
@@ -100,19 +102,38 @@ impl Story<'_> {
     }
 
     /// What the sync means for what runs.
-    pub(super) fn tell_effect(&mut self, screen: &Screen, report: &Report) -> Outcome {
-        let (written, of) = (report.created + report.updated, &self.provider.capabilities);
-        if report.redeploy_required == (written > 0) {
-            if written > 0 {
-                let told = capabilities::redeploy(of, self.words);
-                screen.text(&format!("{told} (redeployRequired)."))?;
+    pub(super) fn tell_effect(
+        &mut self,
+        screen: &Screen,
+        before: &Before,
+        report: &Report,
+    ) -> Outcome {
+        let written = report.created + report.updated;
+        let (name, of) = (&self.provider.display_name, &self.provider.capabilities);
+        let deploys = of.write_effect == Effect::Deploys && written > 0;
+        if let (Some(old), Some(new)) = (before.deployments, self.stage.deployments()) {
+            let begun = new - old;
+            let told = match (begun, self.words.deployment) {
+                (0, word) => format!("no {word} began at {name}"),
+                (1, word) => format!("1 {word} began at {name}"),
+                (count, word) => format!("{count} {word}s began at {name}"),
+            };
+            if (begun > 0) == deploys {
+                screen.good(&told)?;
+            } else {
+                self.wrong += 1;
+                screen.bad(&told)?;
             }
-        } else {
+        }
+        if report.redeploy_required != (written > 0) {
             self.wrong += 1;
             screen.bad(&format!(
                 "{written} values were written, and redeployRequired is {}",
                 report.redeploy_required
             ))?;
+        } else if written > 0 {
+            let told = capabilities::redeploy(of, self.words);
+            screen.text(&format!("{told} (redeployRequired)."))?;
         }
         Ok(())
     }
