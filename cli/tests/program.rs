@@ -346,6 +346,24 @@ fn the_demo_of_netlify_takes_values_of_all_contexts_apart() {
 }
 
 #[test]
+fn the_demo_of_railway_keeps_references_and_seals() {
+    demo_of(
+        "railway",
+        &[
+            "Destination: the service web in the environment production of the project my-app.",
+            "13 of 13 values in web in production are those of the vault, byte for byte",
+            "skip, a reference to another variable there: JOBS_DATABASE_URL",
+            "create, as a reference: JOBS_DATABASE_URL",
+            "not what they stand for: API_URL, DATABASE_URL, GONE, JOBS_DATABASE_URL, SENTRY_DSN",
+            "skip, a name of the platform: RAILWAY_PUBLIC_DOMAIN",
+            "still of its kind: STRIPE_SECRET_KEY (sealed)",
+            "STRIPE_SECRET_KEY cannot be read, and Railway's answer to a write does not tell",
+            "no deployment began at Railway",
+        ],
+    );
+}
+
+#[test]
 fn the_demo_takes_a_file_of_ones_own() {
     let home = Home::new();
     let file = home.file(".env", "ONLY=hunter2\nOTHER=\"two\nlines\"\n");

@@ -1,5 +1,6 @@
 //! A client of our own API, such as any caller could write.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyway_shared::secret::Secret;
@@ -34,7 +35,7 @@ impl Client {
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
-        query: &[(&str, &str)],
+        query: &BTreeMap<&str, Value>,
     ) -> Outcome<T> {
         let request = self.http.get(format!("{}{path}", self.base)).query(query);
         read(path, self.send(request, "GET", path).await?)

@@ -4,6 +4,7 @@
 
 mod calls;
 mod netlify;
+mod railway;
 mod snapshot;
 mod vercel;
 
@@ -27,6 +28,8 @@ pub(super) enum ProviderChoice {
     Vercel,
     /// Netlify
     Netlify,
+    /// Railway
+    Railway,
 }
 
 impl ProviderChoice {
@@ -35,6 +38,7 @@ impl ProviderChoice {
         match self {
             Self::Vercel => include_str!("../samples/vercel.env"),
             Self::Netlify => include_str!("../samples/netlify.env"),
+            Self::Railway => include_str!("../samples/railway.env"),
         }
     }
 }
@@ -117,5 +121,6 @@ pub(super) async fn start(
     Ok(match choice {
         ProviderChoice::Vercel => Box::new(vercel::OnVercel::start(preset, latency).await?),
         ProviderChoice::Netlify => Box::new(netlify::OnNetlify::start(preset, latency).await?),
+        ProviderChoice::Railway => Box::new(railway::OnRailway::start(preset, latency).await?),
     })
 }

@@ -1,6 +1,7 @@
 //! The connection, and where it leads.
 
 use serde_json::json;
+use std::collections::BTreeMap;
 
 use super::{Story, capabilities};
 use crate::commands::demo::screen::Screen;
@@ -29,7 +30,7 @@ impl Story<'_> {
         ))?;
         self.connection = connected.connection.id;
         let path = format!("/v1/integrations/connections/{}/projects", self.connection);
-        let found: Projects = self.client.get(&path, &[]).await?;
+        let found: Projects = self.client.get(&path, &BTreeMap::new()).await?;
         let mut projects = found.projects;
         projects.sort_by_key(|project| (project.name != PROJECT, project.name.clone()));
         screen.table(&table(&projects[..projects.len().min(SHOWN)]))?;

@@ -15,7 +15,7 @@ impl Story<'_> {
             )));
         }
         screen.title(&format!(
-            "\nDone: {} secrets synced with {} calls, then {} changes with {} calls; every value is \
+            "\nDone: {} values written with {} calls, then {} with {} calls; every value is \
              where it belongs.",
             first.created + first.updated,
             first.provider_calls,

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyway_shared::ambient::Ambient;
 
+use serde_json::{Value, json};
+
 use super::client::Client;
 use super::screen::Screen;
 use super::secrets::Secrets;
@@ -54,6 +56,8 @@ pub(super) struct Story<'a> {
     secrets: Secrets,
     connection: String,
     project: String,
+    /// References to other variables at the provider are meant.
+    references: bool,
     ambient: Ambient,
     /// Checks that failed.
     wrong: usize,
@@ -63,7 +67,7 @@ impl<'a> Story<'a> {
     pub(super) async fn new(world: &'a World, secrets: Secrets) -> Outcome<Self> {
         let client = Client::new(world.api.clone(), world.token.clone())?;
         let stage = &*world.stage;
-        let known: Providers = client.get("/v1/integrations", &[]).await?;
+        let known: Providers = client.get("/v1/integrations", &BTreeMap::new()).await?;
         let mut known = known.providers.into_iter();
         let provider = known.find(|known| known.name == stage.provider());
         let unknown = || Failure::new(format!("{} is not a provider", stage.provider()));
@@ -75,6 +79,7 @@ impl<'a> Story<'a> {
             secrets,
             connection: String::new(),
             project: String::new(),
+            references: false,
             ambient: Ambient::system(),
             wrong: 0,
         })
@@ -109,16 +114,19 @@ impl<'a> Story<'a> {
     }
 
     /// What is synced with what, as a query and as a body have it.
-    fn selection(&self) -> BTreeMap<&'static str, &str> {
+    fn selection(&self) -> BTreeMap<&'static str, Value> {
         let mut selection = BTreeMap::from([
-            ("connectionId", self.connection.as_str()),
-            ("projectId", &self.project),
-            ("keywayEnvironment", ENVIRONMENT),
-            ("providerEnvironment", ENVIRONMENT),
-            ("direction", "push"),
+            ("connectionId", json!(self.connection)),
+            ("projectId", json!(self.project)),
+            ("keywayEnvironment", json!(ENVIRONMENT)),
+            ("providerEnvironment", json!(ENVIRONMENT)),
+            ("direction", json!("push")),
         ]);
-        let service = self.words.service.map(|service| ("serviceId", service));
+        let service = self.words.service.map(|name| ("serviceId", json!(name)));
         selection.extend(service);
+        if self.references {
+            selection.insert("allowReferences", json!(true));
+        }
         selection
     }
 }

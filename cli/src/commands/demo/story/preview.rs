@@ -8,11 +8,10 @@ use crate::failure::Outcome;
 impl Story<'_> {
     async fn ask_preview(&self) -> Outcome<Preview> {
         let path = format!("/v1/integrations/vaults/{REPO}/sync/preview");
-        let query: Vec<_> = self.selection().into_iter().collect();
-        self.client.get(&path, &query).await
+        self.client.get(&path, &self.selection()).await
     }
 
-    pub(super) async fn preview(&self, screen: &mut Screen) -> Outcome<Preview> {
+    pub(super) async fn preview(&mut self, screen: &mut Screen) -> Outcome<Preview> {
         screen.step("Preview: what a sync would do, and why")?;
         self.stage.forget_requests();
         let preview = self.ask_preview().await?;
@@ -39,7 +38,24 @@ impl Story<'_> {
             let keys = if keys.is_empty() { "note" } else { &keys };
             screen.text(&format!("! {keys}: {}", warning.message))?;
         }
-        Ok(preview)
+        let of_references = |reason: &String| reason == "reference";
+        if !preview.reasons.values().any(of_references) {
+            return Ok(preview);
+        }
+        screen.text("They are meant as references here, and from now on a sync is told so (allowReferences):")?;
+        self.references = true;
+        let meant = self.ask_preview().await?;
+        for (sign, action, keys) in [
+            ('+', "create", &meant.to_create),
+            ('~', "update", &meant.to_update),
+        ] {
+            let new = keys.iter().filter(|key| preview.to_skip.contains(key));
+            let new: Vec<_> = new.cloned().collect();
+            if !new.is_empty() {
+                screen.names(sign, &format!("{action}, as a reference"), &new)?;
+            }
+        }
+        Ok(meant)
     }
 
     /// Looks once more. `first` is the preview of the beginning.
@@ -75,7 +91,7 @@ impl Story<'_> {
         }
         if !blind_still.is_empty() {
             screen.text(&format!(
-                "{} cannot be read, and {} does not tell what its last change was: each sync writes it.",
+                "{} cannot be read, and {}'s answer to a write does not tell by what to know it again: each sync writes it.",
                 blind_still.join(", "),
                 self.provider.display_name
             ))?;
@@ -92,6 +108,7 @@ fn told(reason: &str) -> &str {
         "unverifiable" => "its value there cannot be read",
         "unchanged" => "equal",
         "reserved" => "a name of the platform",
+        "reference" => "a reference to another variable there",
         "invalid-name" => "not a name that it takes",
         other => other,
     }

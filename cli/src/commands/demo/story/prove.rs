@@ -38,6 +38,15 @@ impl Story<'_> {
             "{elsewhere} elsewhere are as they were: {}",
             places.join(", ")
         ))?;
+        if let Some(mark) = &self.provider.capabilities.reference {
+            let here = after.iter().filter(|(place, _)| place.at == here);
+            let references = here.filter(|(_, held)| held.value.contains(mark));
+            let names: Vec<_> = references.map(|(place, _)| place.key.clone()).collect();
+            screen.good(&format!(
+                "references are as they were written, not what they stand for: {}",
+                names.join(", ")
+            ))?;
+        }
         let shared = self.stage.shared();
         let parted: Vec<_> = before.shared.difference(&shared).cloned().collect();
         if !parted.is_empty() {

@@ -1,5 +1,6 @@
 //! A sync, and the calls that it made.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -54,7 +55,7 @@ impl Story<'_> {
         let begun = self.ambient.elapsed();
         let bar = screen.progress(self.secrets.len() as u64);
         let job = loop {
-            let job: Job = self.client.get(&path, &[]).await?;
+            let job: Job = self.client.get(&path, &BTreeMap::new()).await?;
             if job.progress.total > 0 {
                 bar.set_length(job.progress.total);
             }
