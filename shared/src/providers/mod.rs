@@ -8,6 +8,7 @@ pub mod authorization;
 pub mod calls;
 pub mod capabilities;
 pub mod error;
+mod fuzzing;
 mod halving;
 pub mod http;
 mod lenient;

@@ -7,6 +7,7 @@ mod apply;
 mod client;
 mod destinations;
 mod errors;
+pub(crate) mod fuzzing;
 mod oauth;
 mod operations;
 mod pages;
