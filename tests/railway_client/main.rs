@@ -1,5 +1,5 @@
 //! Our client of Railway, played against the stand-in. Each operation that it sends is held against the
-//! vendor's schema (`tests/src/railway_stand_in.rs`).
+//! vendor's schema (`tests/src/stand_in/railway.rs`).
 
 #![cfg(test)]
 

@@ -3,7 +3,7 @@
 use keyway_shared::sync::remote::{RemoteValue, RowOwner};
 use keyway_simulator::Action;
 use keyway_simulator::Fault;
-use keyway_simulator::railway::Target;
+use keyway_simulator::railway::{Target, error};
 use serde_json::json;
 
 use crate::support::{World, known, row};
@@ -78,7 +78,7 @@ async fn all_pages_of_an_environment_are_read() {
     let world = World::starter().await;
     let postgres = world.railway.service(&world.project, "Postgres").unwrap();
     let other = Target::service(&world.production, &postgres);
-    for n in 0..150 {
+    for n in 0..1_150 {
         world
             .railway
             .set_variable(&other, &format!("OTHER_{n}"), "x");
@@ -87,9 +87,34 @@ async fn all_pages_of_an_environment_are_read() {
             .seal_variable(&world.target(), &format!("SEALED_{n}"), "x");
     }
     let view = world.list(&world.own()).await;
-    assert_eq!(view.rows.len(), 150);
+    assert_eq!(view.rows.len(), 1_150);
     assert!(view.rows.iter().all(|row| row.kind == "sealed"));
-    assert_eq!(world.railway.calls(), 4);
+    assert_eq!(world.railway.calls(), 3);
+}
+
+/// How large a page may be is nowhere said.
+#[tokio::test]
+async fn a_large_page_that_is_refused_is_asked_for_in_small_ones() {
+    for (message, code) in [
+        ("Problem processing request", None),
+        ("canary", Some("BAD_USER_INPUT")),
+        ("canary", Some("INTERNAL_SERVER_ERROR")),
+    ] {
+        let world = World::starter().await;
+        for n in 0..150 {
+            world
+                .railway
+                .set_variable(&world.target(), &format!("V_{n}"), "x");
+        }
+        world.railway.fault(Fault::next(error(message, code)));
+        assert_eq!(world.list(&world.own()).await.rows.len(), 150);
+        let requests = world.railway.requests();
+        let sizes: Vec<_> = requests
+            .iter()
+            .map(|request| request.body.as_ref().unwrap()["variables"]["first"].clone())
+            .collect();
+        assert_eq!(sizes, [1_000, 100, 100]);
+    }
 }
 
 fn answer(names: &serde_json::Value, values: &serde_json::Value) -> Action {

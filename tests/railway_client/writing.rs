@@ -229,37 +229,89 @@ async fn a_false_is_no_success() {
     }
 }
 
-/// An error may come after the effect, and data beside it means nothing.
+/// An error that is not known may come after the effect, and data beside it means nothing: what was
+/// refused alone is looked at.
 #[tokio::test]
-async fn an_error_that_is_not_known_leaves_a_write_open() {
+async fn an_error_that_is_not_known_is_looked_into() {
     let mut beside = railway::error_body("Problem processing request", None);
     beside["data"] = json!({ "variableCollectionUpsert": true });
-    for action in [
-        error("Problem processing request", None),
-        error("Problem processing request", Some("FORBIDDEN")),
-        error("ServiceInstance not found", Some("INTERNAL_SERVER_ERROR")),
-        error("canary-1 is no good", Some("INTERNAL_SERVER_ERROR")),
-        error_after("Unexpected token", None),
-        Action::json(200, &beside),
-        Action::json(200, &json!({ "data": null })),
-        Action::json(
-            200,
-            &json!({ "data": { "variableCollectionUpsert": null } }),
+    for (action, arrives) in [
+        (error("Problem processing request", None), false),
+        (
+            error("Problem processing request", Some("FORBIDDEN")),
+            false,
         ),
+        (
+            error("ServiceInstance not found", Some("INTERNAL_SERVER_ERROR")),
+            false,
+        ),
+        (
+            error("canary-1 is no good", Some("INTERNAL_SERVER_ERROR")),
+            false,
+        ),
+        (Action::json(200, &beside), false),
+        (error_after("Unexpected token", None), true),
     ] {
         let world = World::starter().await;
         let name = format!("{action:?}");
-        world
-            .railway
-            .fault(Fault::next(action).path("variableCollectionUpsert"));
+        let fault = Fault::next(action).path("variableCollectionUpsert");
+        world.railway.fault(fault);
         let applied = world.apply(&world.own(), &[create("A", "canary-1")]).await;
         assert_eq!(
-            applied.stopped,
-            Some(ProviderError::OutcomeUnknown),
-            "{name}"
+            (applied.stopped.as_ref(), made(&applied)),
+            (None, usize::from(arrives))
         );
-        assert_eq!(world.railway.calls(), 1, "clients never retry");
+        if !arrives {
+            let failure = applied.results[0].result.as_ref().unwrap_err();
+            assert_eq!(failure.code, ErrorCode::Rejected, "{name}");
+        }
+        let looked = ["variableCollectionUpsert", "variables", "environment"];
+        assert_eq!(world.operations(), looked);
         assert!(!format!("{applied:?}").contains("canary"));
+    }
+}
+
+/// Of a sealed variable nobody can look.
+#[tokio::test]
+async fn an_error_about_a_sealed_variable_leaves_its_write_open() {
+    let world = World::lived_in().await;
+    let after = error_after("Unexpected token", None);
+    world
+        .railway
+        .fault(Fault::next(after).path("variableCollectionUpsert"));
+    let changes = [update("STRIPE_SECRET_KEY", "sk_live_2")];
+    let applied = world.apply(&world.own(), &changes).await;
+    let failure = applied.results[0].result.as_ref().unwrap_err();
+    assert_eq!(failure.code, ErrorCode::OutcomeUnknown);
+    assert_eq!(world.values()["STRIPE_SECRET_KEY"], "sk_live_2");
+}
+
+#[tokio::test]
+async fn the_one_that_is_refused_is_found_and_the_others_are_written() {
+    let world = World::starter().await;
+    world
+        .railway
+        .set(|options| options.max_value_bytes = Some(8));
+    let mut changes: Vec<_> = (0..9).map(|n| create(&format!("V_{n}"), "1")).collect();
+    changes[6] = create("V_6", "longer than that");
+    let applied = world.apply(&world.own(), &changes).await;
+    assert_eq!((made(&applied), applied.stopped), (8, None));
+    assert_eq!(world.values().len(), 8);
+    assert!(!world.values().contains_key("V_6"));
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_leaves_a_write_open() {
+    for body in [
+        json!({ "data": null }),
+        json!({ "data": { "variableCollectionUpsert": null } }),
+    ] {
+        let world = World::starter().await;
+        let fault = Fault::next(Action::json(200, &body));
+        world.railway.fault(fault.path("variableCollectionUpsert"));
+        let applied = world.apply(&world.own(), &[create("A", "1")]).await;
+        assert_eq!(applied.stopped, Some(ProviderError::OutcomeUnknown));
+        assert_eq!(world.railway.calls(), 1, "clients never retry");
     }
 }
 

@@ -59,7 +59,12 @@ async fn a_token_connects_and_a_connection_goes(profile: Profile, replay: &Repla
         .filter(|provider| provider["configured"] == true)
         .map(|provider| (provider["name"].clone(), provider["displayName"].clone()))
         .collect();
-    assert_eq!(json!(configured), json!([["vercel", "Vercel"]]));
+    let expected = json!([
+        ["vercel", "Vercel"],
+        ["netlify", "Netlify"],
+        ["railway", "Railway"]
+    ]);
+    assert_eq!(json!(configured), expected);
 
     let connect = "/v1/integrations/vercel/connect";
     let connected = cli.post(connect, json!({ "token": TOKEN })).await.data(200);

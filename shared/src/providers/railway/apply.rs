@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::client::Client;
+use super::errors::is_about_the_input;
 use super::rows;
 use super::wire::{Collection, Deletion, Exposed};
 use crate::domain::job::ErrorCode;
@@ -103,11 +104,11 @@ impl<'a> Run<'a> {
                     halving.taken();
                 }
                 Ok(false) => self.stop(ProviderError::OutcomeUnknown),
-                Err(ProviderError::Invalid { message, .. }) => match halving.refused(size) {
+                Err(error) if is_about_the_input(&error) => match halving.refused(size) {
                     Next::Again => {}
                     Next::Found => {
                         if let Some(item) = queue.pop_front() {
-                            self.found(&item, &message).await;
+                            self.found(&item, error).await;
                         }
                     }
                     Next::GiveUp => {
@@ -136,20 +137,23 @@ impl<'a> Run<'a> {
     }
 
     /// The one that was refused. An error may come after the effect, so it is looked at once.
-    async fn found(&mut self, item: &Item<'a>, message: &str) {
-        match rows::list(self.client, self.session, self.destination).await {
-            Ok(view) => {
-                let row = view.at(self.destination).get(item.key).copied();
-                let is_there = row.is_some_and(
-                    |row| matches!(&row.value, RemoteValue::Known(value) if value == item.value),
-                );
-                if is_there {
-                    self.written(item);
-                } else {
-                    self.refuse(item.key, item.action, ErrorCode::Rejected, message);
-                }
+    async fn found(&mut self, item: &Item<'a>, refusal: ProviderError) {
+        let view = match rows::list(self.client, self.session, self.destination).await {
+            Ok(view) => view,
+            Err(error) => return self.stop(error),
+        };
+        let row = view.at(self.destination).get(item.key).copied();
+        match (row.map(|row| &row.value), refusal) {
+            (Some(RemoteValue::Known(value)), _) if value == item.value => self.written(item),
+            // Nobody can look.
+            (Some(RemoteValue::Unreadable), _) => {
+                let message = "Railway did not confirm this write of a sealed variable.";
+                self.refuse(item.key, item.action, ErrorCode::OutcomeUnknown, message);
             }
-            Err(error) => self.stop(error),
+            (_, ProviderError::Invalid { message, .. }) => {
+                self.refuse(item.key, item.action, ErrorCode::Rejected, &message);
+            }
+            (_, error) => self.stop(error),
         }
     }
 

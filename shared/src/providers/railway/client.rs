@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::errors::{judge, judge_put, judge_redeploy};
+use super::errors::{judge, judge_redeploy, judge_told};
 use super::operations;
 use super::wire::{
     AllProjects, ApiTokenAnswer, Collection, Deleted, Deletion, MeAnswer, MoreVariables, Named,
@@ -64,7 +64,8 @@ impl Client {
         let variables = json!({ "projectId": place.project_id, "environmentId": place.scope,
             "serviceId": place.service_id, "first": first });
         let operation = read("variables.list", operations::VARIABLES);
-        self.ask(session, operation, variables).await
+        self.ask_and(session, operation, variables, judge_told)
+            .await
     }
 
     /// A further page of the latter.
@@ -97,7 +98,7 @@ impl Client {
             query: operations::UPSERT,
         };
         let answer: Upserted = self
-            .ask_and(session, operation, Input { input }, judge_put)
+            .ask_and(session, operation, Input { input }, judge_told)
             .await?;
         Ok(answer.done)
     }

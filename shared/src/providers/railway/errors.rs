@@ -16,6 +16,8 @@ const TWO_FACTOR: &str = "Railway asks for two-factor authentication: set it up 
      and connect again.";
 const OUTDATED: &str =
     "Railway does not know the request any more; this program may need an update.";
+/// Codes of refusals that somebody has to do something about, whatever is sent.
+const PERSONS: &[&str] = &["two_factor", "graphql_validation_failed"];
 /// Code of a refusal whose reason is not known.
 const UNTOLD: &str = "unrecognised";
 const NO_REASON: &str = "Railway did not take this variable, and gave no reason that is known.";
@@ -35,15 +37,18 @@ pub(super) fn judge<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderE
     reply.data.ok_or_else(|| answer.unreadable())
 }
 
-/// The same for a write that may be sent again without harm, in parts as well. An error that Railway gives
-/// for it and that is not known is taken for a refusal, for whoever sends it to find out of what.
-pub(super) fn judge_put<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderError> {
+/// The same for a call that can be made again without harm, in another way. An error that Railway tells and
+/// that is not known is taken for a refusal then, for whoever called to find out of what. An answer that
+/// is broken stays what it is.
+pub(super) fn judge_told<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderError> {
     judge(answer).map_err(|error| {
-        let is_answered = answer.is_success()
+        let is_told = answer.is_success()
             && serde_json::from_slice::<Errors>(&answer.body)
                 .is_ok_and(|told| told.errors.is_some_and(|errors| !errors.is_empty()));
         match error {
-            ProviderError::OutcomeUnknown if is_answered => invalid(UNTOLD, NO_REASON),
+            ProviderError::OutcomeUnknown | ProviderError::Protocol if is_told => {
+                invalid(UNTOLD, NO_REASON)
+            }
             error => error,
         }
     })
@@ -66,6 +71,14 @@ pub(super) fn judge_redeploy<T: DeserializeOwned>(
         return Ok(None);
     }
     judge(answer).map(Some)
+}
+
+/// Whether a refusal can be about what was sent, so that a part of it may be taken.
+pub(super) fn is_about_the_input(error: &ProviderError) -> bool {
+    match error {
+        ProviderError::Invalid { code, .. } => !PERSONS.contains(&code.as_str()),
+        _ => false,
+    }
 }
 
 /// What the status alone says. One that only says that the request was refused leaves the rest to the

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::client::Client;
+use super::errors::is_about_the_input;
 use super::pages::Pages;
 use super::reserved::RESERVED;
 use super::wire::Variable;
@@ -30,7 +31,7 @@ pub(super) async fn list(
     let (answer, first) = match client.variables(session, destination, LARGE).await {
         Ok(answer) => (answer, LARGE),
         // What the largest page is, is nowhere said.
-        Err(ProviderError::Invalid { .. } | ProviderError::Protocol) => {
+        Err(error) if is_about_the_input(&error) => {
             (client.variables(session, destination, SMALL).await?, SMALL)
         }
         Err(error) => return Err(error),
