@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
-use super::authorization::{Authorize, bearer};
+use super::authorization::{Authorize, HeaderValue, bearer};
 use super::message::{Answer, Body, Call, Verb};
 use super::{CallEnd, CallFamily, ProviderError, Quota, Session};
 use crate::ambient::Ambient;
@@ -184,6 +184,13 @@ impl HttpClient {
         };
         if !call.query.is_empty() {
             request = request.query(&call.query);
+        }
+        for (name, value) in &call.headers {
+            // One that no header can carry is no value that the provider gave out.
+            let mut value =
+                HeaderValue::from_str(value.expose()).map_err(|_| ProviderError::Protocol)?;
+            value.set_sensitive(true);
+            request = request.header(*name, value);
         }
         if let Some(session) = session {
             let header = (self.authorize)(&session.credential);

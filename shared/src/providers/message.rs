@@ -67,6 +67,9 @@ pub struct Call<'a> {
     pub segments: Vec<&'a str>,
     /// The query.
     pub query: Vec<(&'static str, String)>,
+    /// Header fields besides the credential, by names in lower case. Their values may let whoever has
+    /// them change something, and are kept out of what is printed.
+    pub headers: Vec<(&'static str, Secret)>,
     /// The body.
     pub body: Body,
 }

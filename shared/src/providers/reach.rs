@@ -27,6 +27,7 @@ pub async fn reachable(
         route: "/",
         segments: Vec::new(),
         query: Vec::new(),
+        headers: Vec::new(),
         body: Body::None,
     };
     client

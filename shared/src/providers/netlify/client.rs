@@ -100,6 +100,7 @@ impl Client {
             route: "/api/v1/accounts/{account}/env",
             segments: vec![place.account],
             query: place.query(),
+            headers: Vec::new(),
             body: Body::json(&variables)?,
         };
         self.http.call(Some(session), call, json).await
@@ -151,6 +152,7 @@ impl Client {
             route: "/api/v1/accounts/{account}/env/{key}",
             segments: vec![place.account, key],
             query: place.query(),
+            headers: Vec::new(),
             body: Body::json(body)?,
         };
         self.http.call(Some(session), call, json).await
@@ -170,6 +172,7 @@ impl Client {
             route: "/api/v1/accounts/{account}/env/{key}",
             segments: vec![place.account, key],
             query: place.query(),
+            headers: Vec::new(),
             body: Body::None,
         };
         self.http.call(Some(session), call, done).await
@@ -190,6 +193,7 @@ impl Client {
             route: "/api/v1/accounts/{account}/env/{key}/value/{id}",
             segments: vec![place.account, key, id],
             query: place.query(),
+            headers: Vec::new(),
             body: Body::None,
         };
         self.http.call(Some(session), call, done).await
@@ -281,6 +285,7 @@ impl Client {
             route: "/oauth/token",
             segments: vec![],
             query: vec![],
+            headers: Vec::new(),
             body: Body::Form(form),
         };
         self.http.call(None, call, judge).await
@@ -295,6 +300,7 @@ fn get<'a>(route: &'static str, segments: Vec<&'a str>) -> Call<'a> {
         route,
         segments,
         query: Vec::new(),
+        headers: Vec::new(),
         body: Body::None,
     }
 }

@@ -239,6 +239,7 @@ impl Client {
             route: "/oauth/token",
             segments: Vec::new(),
             query: Vec::new(),
+            headers: Vec::new(),
             body: Body::Form(form),
         };
         self.http.call(None, call, judge).await
@@ -267,6 +268,7 @@ impl Client {
             route: "/graphql/v2",
             segments: Vec::new(),
             query: Vec::new(),
+            headers: Vec::new(),
             body: Body::json(&Request {
                 query: operation.query,
                 variables,

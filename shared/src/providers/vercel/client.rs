@@ -75,6 +75,7 @@ impl Client {
             route: "/v10/projects/{project}/env",
             segments: vec![project],
             query,
+            headers: Vec::new(),
             body: Body::json(&variables)?,
         };
         self.http.call(Some(session), call, json).await
@@ -95,6 +96,7 @@ impl Client {
             route: "/v9/projects/{project}/env/{id}",
             segments: vec![project, id],
             query: team(session),
+            headers: Vec::new(),
             body: Body::json(patch)?,
         };
         self.http.call(Some(session), call, json).await
@@ -114,6 +116,7 @@ impl Client {
             route: "/v1/projects/{project}/env",
             segments: vec![project],
             query: team(session),
+            headers: Vec::new(),
             body: Body::json(&Ids { ids })?,
         };
         self.http.call(Some(session), call, json).await
@@ -201,6 +204,7 @@ impl Client {
             route: "/v1/integrations/configuration/{id}",
             segments: vec![id],
             query: team(session),
+            headers: Vec::new(),
             body: Body::None,
         };
         self.http
@@ -227,6 +231,7 @@ impl Client {
             route: "/v2/oauth/access_token",
             segments: vec![],
             query: Query::new(),
+            headers: Vec::new(),
             body: Body::Form(form),
         };
         self.http.call(None, call, judge).await
@@ -250,6 +255,7 @@ fn get<'a>(route: &'static str, segments: Vec<&'a str>) -> Call<'a> {
         route,
         segments,
         query: Query::new(),
+        headers: Vec::new(),
         body: Body::None,
     }
 }
