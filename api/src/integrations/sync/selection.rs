@@ -2,6 +2,7 @@
 
 use keyway_shared::domain::names::{PROVIDER_REF_RULE, is_provider_ref};
 use keyway_shared::providers::Descriptor;
+use keyway_shared::providers::capabilities::Reading;
 use keyway_shared::sync::options::{Direction, SyncRequest};
 use uuid::Uuid;
 
@@ -76,6 +77,11 @@ pub(in crate::integrations) fn can_be_done(
     request: &SyncRequest,
     provider: &Descriptor,
 ) -> Result<(), ApiError> {
+    if request.direction == Direction::Pull && provider.values.reading == Reading::Digest {
+        let name = provider.display_name;
+        let message = format!("{name} never shows values: nothing can be pulled from it");
+        return Err(ApiError::field("direction", message));
+    }
     if !request.rollout {
         return Ok(());
     }
