@@ -15,7 +15,7 @@ use keyway_shared::config::{
 use keyway_shared::crypto::{CryptoError, FingerprintKey, KeyRing};
 use keyway_shared::github::{GitHubSettings, Roles};
 use keyway_shared::providers::registry::{ProviderSettings, Registry};
-use keyway_shared::providers::{netlify, railway, vercel};
+use keyway_shared::providers::{fly, netlify, railway, vercel};
 use keyway_shared::queue::{Queue, RedisOptions, RedisQueue};
 use keyway_shared::secret::Secret;
 use keyway_shared::store::{Backend, Store, StoreError, StoreOptions};
@@ -389,6 +389,9 @@ fn provider_settings(settings: &ProvidersSettings) -> ProviderSettings {
             web_url: settings.railway.web_url.to_string(),
             client_id: railway.map(|oauth| oauth.id.clone()),
             client_secret: railway.map(|oauth| oauth.secret.clone()),
+        },
+        fly: fly::FlySettings {
+            api_url: settings.fly.api_url.to_string(),
         },
     }
 }

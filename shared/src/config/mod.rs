@@ -38,7 +38,8 @@ pub use log::LogArgs;
 pub use metrics::MetricsArgs;
 pub use process::{allow_many_files, forbid_core_dumps, process_name};
 pub use providers::{
-    OAuthClient, ProviderSettings, ProvidersArgs, ProvidersSettings, VercelOAuth, VercelSettings,
+    FlySettings, OAuthClient, ProviderSettings, ProvidersArgs, ProvidersSettings, VercelOAuth,
+    VercelSettings,
 };
 pub use redis::{RedisArgs, RedisSettings};
 pub use reference::reference;

@@ -113,6 +113,15 @@ pub struct ProvidersArgs {
     /// File that holds the secret of the app at Railway, instead of `RAILWAY_CLIENT_SECRET`
     #[arg(long, env = "RAILWAY_CLIENT_SECRET_FILE", value_name = "PATH")]
     pub railway_client_secret_file: Option<PathBuf>,
+
+    /// Origin of Fly.io's Machines API
+    #[arg(
+        long,
+        env = "FLY_API_URL",
+        value_name = "ORIGIN",
+        default_value = "https://api.machines.dev"
+    )]
+    pub fly_api_url: Origin,
 }
 
 impl ProvidersArgs {
@@ -173,6 +182,9 @@ impl ProvidersArgs {
                 api_url: self.railway_api_url.clone(),
                 web_url: self.railway_web_url.clone(),
                 oauth: railway,
+            },
+            fly: FlySettings {
+                api_url: self.fly_api_url.clone(),
             },
         })
     }
@@ -246,6 +258,8 @@ pub struct ProvidersSettings {
     pub netlify: ProviderSettings,
     /// Railway.
     pub railway: ProviderSettings,
+    /// Fly.io.
+    pub fly: FlySettings,
 }
 
 /// Vercel.
@@ -279,4 +293,11 @@ pub struct VercelOAuth {
     pub client_secret: Secret,
     /// Its name in addresses.
     pub slug: String,
+}
+
+/// Fly.io.
+#[derive(Debug, Clone)]
+pub struct FlySettings {
+    /// Where its Machines API is.
+    pub api_url: Origin,
 }

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod capabilities;
 pub mod error;
 mod fuzzing;
+pub mod fly;
 mod halving;
 pub mod http;
 mod lenient;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Provider;
+use super::fly::{Fly, FlySettings};
 use super::http::SetupError;
 use super::netlify::{Netlify, NetlifySettings};
 use super::railway::{Railway, RailwaySettings};
@@ -23,6 +24,8 @@ pub struct ProviderSettings {
     pub netlify: NetlifySettings,
     /// Railway.
     pub railway: RailwaySettings,
+    /// Fly.io.
+    pub fly: FlySettings,
 }
 
 impl Default for ProviderSettings {
@@ -32,6 +35,7 @@ impl Default for ProviderSettings {
             vercel: VercelSettings::default(),
             netlify: NetlifySettings::default(),
             railway: RailwaySettings::default(),
+            fly: FlySettings::default(),
         }
     }
 }
@@ -46,10 +50,11 @@ impl Registry {
     /// Makes the clients. No call is made.
     pub fn new(settings: &ProviderSettings, ambient: Ambient) -> Result<Self, SetupError> {
         let timeout = settings.timeout;
-        let all: [Arc<dyn Provider>; 3] = [
+        let all: [Arc<dyn Provider>; 4] = [
             Arc::new(Vercel::new(&settings.vercel, timeout, ambient.clone())?),
             Arc::new(Netlify::new(&settings.netlify, timeout, ambient.clone())?),
-            Arc::new(Railway::new(&settings.railway, timeout, ambient)?),
+            Arc::new(Railway::new(&settings.railway, timeout, ambient.clone())?),
+            Arc::new(Fly::new(&settings.fly, timeout, ambient)?),
         ];
         let named = all
             .into_iter()

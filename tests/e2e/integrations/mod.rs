@@ -7,6 +7,7 @@ mod cancels;
 mod connections;
 mod disconnects;
 mod events;
+mod fly;
 mod github;
 mod idempotency;
 mod jobs;

@@ -181,7 +181,8 @@ async fn what_does_not_fit_ends_with_a_page(profile: Profile) {
         &anonymous.get("/v1/integrations/heroku/callback").await,
         404,
     );
-    is_page(&anonymous.get("/v1/integrations/fly/callback").await, 409);
+    // It has no OAuth, so that nothing was begun there.
+    is_page(&anonymous.get("/v1/integrations/fly/callback").await, 400);
 
     // Too late.
     let back = agree(&world, "").await;

@@ -1,6 +1,7 @@
 //! The stand-ins of providers as tests use them: every request that our client makes of one is held
 //! against the vendor's description, and the test ends with a failure when one does not keep to it.
 
+mod fly;
 mod netlify;
 mod railway;
 mod vercel;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
-    ApiSettings, DataFolder, Database, DatabaseUrl, LimitsSettings, Origin, ProviderSettings,
-    ProvidersSettings, Retention, VercelSettings, WebhooksArgs, WorkerSettings,
+    ApiSettings, DataFolder, Database, DatabaseUrl, FlySettings, LimitsSettings, Origin,
+    ProviderSettings, ProvidersSettings, Retention, VercelSettings, WebhooksArgs, WorkerSettings,
 };
 use keyway_shared::crypto::KeyRing;
 use keyway_shared::secret::Secret;
@@ -68,9 +68,10 @@ impl World {
             },
             railway: ProviderSettings {
                 api_url: origin.clone(),
-                web_url: origin,
+                web_url: origin.clone(),
                 oauth: None,
             },
+            fly: FlySettings { api_url: origin },
         };
         let mut process = Process::new();
         let parts = Parts::assemble(store, None, &providers, None, ambient, &process, true).await?;
