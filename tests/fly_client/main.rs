@@ -11,5 +11,6 @@ mod faults;
 mod limits;
 mod reading;
 mod refusals;
+mod rollout;
 mod support;
 mod writing;

@@ -4,10 +4,19 @@
 use serde::de::DeserializeOwned;
 
 use super::errors::{Failure, refusal};
-use super::wire::{App, AppSecrets, Apps, Tokens, Update, Values};
+use super::wire::{
+    App, AppSecrets, Apps, Lease, Machine, MachineUpdate, NewLease, Tokens, Update, Values,
+};
 use crate::providers::http::HttpClient;
 use crate::providers::message::{Answer, Body, Call, Verb};
 use crate::providers::{CallFamily, Session};
+use crate::secret::Secret;
+
+/// Bears what shows that a lease is ours.
+const NONCE: &str = "fly-machine-lease-nonce";
+
+/// How long one wait for a machine takes at the most: less than any call may.
+const WAIT_SECONDS: &str = "5";
 
 /// The calls.
 #[derive(Debug, Clone)]
@@ -81,6 +90,112 @@ impl Client {
         };
         self.http.call(Some(session), call, json).await
     }
+
+    /// The machines of an app, without their configs.
+    pub(super) async fn machines(
+        &self,
+        session: &Session,
+        app: &str,
+    ) -> Result<Vec<Machine>, Failure> {
+        let call = Call {
+            op: "machines.list",
+            query: vec![("summary", "true".to_owned())],
+            ..get("/v1/apps/{app}/machines", vec![app])
+        };
+        self.http.call(Some(session), call, json).await
+    }
+
+    /// One machine.
+    pub(super) async fn machine(
+        &self,
+        session: &Session,
+        app: &str,
+        id: &str,
+    ) -> Result<Machine, Failure> {
+        let call = Call {
+            op: "machines.get",
+            ..get("/v1/apps/{app}/machines/{machine}", vec![app, id])
+        };
+        self.http.call(Some(session), call, json).await
+    }
+
+    /// Updates a machine under a lease. It takes the secrets of the moment, and its config anew.
+    pub(super) async fn update_machine(
+        &self,
+        session: &Session,
+        app: &str,
+        id: &str,
+        nonce: &Secret,
+        update: &MachineUpdate<'_>,
+    ) -> Result<Machine, Failure> {
+        let call = Call {
+            op: "machines.update",
+            family: CallFamily::Update,
+            verb: Verb::Post,
+            headers: vec![(NONCE, nonce.clone())],
+            body: Body::json(update)?,
+            ..get("/v1/apps/{app}/machines/{machine}", vec![app, id])
+        };
+        self.http.call(Some(session), call, json).await
+    }
+
+    /// Takes a lease of a machine. UNCERTAIN: leases, and the wait below, are not in the part of the
+    /// description that we have; they are as Fly.io's own client uses them.
+    pub(super) async fn lease(
+        &self,
+        session: &Session,
+        app: &str,
+        id: &str,
+        lease: &NewLease,
+    ) -> Result<Lease, Failure> {
+        let call = Call {
+            op: "machines.lease",
+            family: CallFamily::Update,
+            verb: Verb::Post,
+            body: Body::json(lease)?,
+            ..get("/v1/apps/{app}/machines/{machine}/lease", vec![app, id])
+        };
+        self.http.call(Some(session), call, json).await
+    }
+
+    /// Gives a lease back.
+    pub(super) async fn release(
+        &self,
+        session: &Session,
+        app: &str,
+        id: &str,
+        nonce: &Secret,
+    ) -> Result<(), Failure> {
+        let call = Call {
+            op: "machines.release",
+            family: CallFamily::Update,
+            verb: Verb::Delete,
+            headers: vec![(NONCE, nonce.clone())],
+            ..get("/v1/apps/{app}/machines/{machine}/lease", vec![app, id])
+        };
+        self.http.call(Some(session), call, done).await
+    }
+
+    /// Waits until a machine of this version is started. It is a timeout when it is not yet.
+    pub(super) async fn wait(
+        &self,
+        session: &Session,
+        app: &str,
+        id: &str,
+        version: Option<&str>,
+    ) -> Result<(), Failure> {
+        let mut query = vec![
+            ("state", "started".to_owned()),
+            ("timeout", WAIT_SECONDS.to_owned()),
+        ];
+        query.extend(version.map(|version| ("instance_id", version.to_owned())));
+        let call = Call {
+            op: "machines.wait",
+            query,
+            ..get("/v1/apps/{app}/machines/{machine}/wait", vec![app, id])
+        };
+        self.http.call(Some(session), call, done).await
+    }
 }
 
 fn get<'a>(route: &'static str, segments: Vec<&'a str>) -> Call<'a> {
@@ -99,6 +214,15 @@ fn get<'a>(route: &'static str, segments: Vec<&'a str>) -> Call<'a> {
 pub(super) fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
     if answer.is_success() {
         Ok(answer.json()?)
+    } else {
+        Err(refusal(answer))
+    }
+}
+
+/// The body of the answer says nothing.
+fn done(answer: &Answer) -> Result<(), Failure> {
+    if answer.is_success() {
+        Ok(())
     } else {
         Err(refusal(answer))
     }

@@ -68,7 +68,7 @@ impl Classified for Failure {
 /// One action may be done to an app once a second.
 const NEXT: TimeDelta = TimeDelta::seconds(1);
 
-const REFUSED: &str = "Fly.io refused this secret";
+const REFUSED: &str = "Fly.io refused what was sent";
 const TOO_LARGE: &str = "Fly.io takes less at once";
 
 /// What a call that Fly.io did not accept means.

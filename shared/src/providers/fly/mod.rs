@@ -8,6 +8,7 @@ mod client;
 mod errors;
 mod projects;
 mod reserved;
+mod rollout;
 mod rows;
 mod token;
 mod wire;
@@ -19,12 +20,12 @@ use async_trait::async_trait;
 use self::apply::Run;
 use self::client::Client;
 use super::capabilities::{
-    Budgets, Effect, Environments, Reading, SignIn, TokenKind, Values, Writes,
+    Budgets, Effect, Environments, Reading, Rollout, SignIn, TokenKind, Values, Writes,
 };
 use super::http::{HttpClient, SetupError};
 use super::{
     Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Project, Provider,
-    ProviderError, Return, Session, Target,
+    ProviderError, Return, RolledOut, Session, Target,
 };
 use crate::ambient::Ambient;
 use crate::domain::connection::{ProviderAccount, ProviderName};
@@ -124,7 +125,7 @@ fn descriptor() -> Descriptor {
             deletes_per_call: None,
             effect: Effect::Staged,
             delete_effect: Effect::Staged,
-            rollout: None,
+            rollout: Some(Rollout::Machines),
         },
         // UNCERTAIN: none is documented; what is refused is told key by key.
         limits: Limits::default(),
@@ -219,5 +220,13 @@ impl Provider for Fly {
             stopped: None,
         };
         run.apply(view, destination, changes).await
+    }
+
+    async fn rollout(
+        &self,
+        session: &Session,
+        destination: &Destination,
+    ) -> Result<Vec<RolledOut>, ProviderError> {
+        rollout::all(&self.client, session, &destination.project_id).await
     }
 }
