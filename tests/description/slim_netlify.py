@@ -33,13 +33,23 @@ OPERATIONS = [
     ("POST", "/oauth/tickets/{ticket_id}/exchange"),
 ]
 
-GRANT = {
-    "type": "object",
-    "properties": {"grant_type": {"const": "authorization_code"},
-                   **{name: TEXT for name in ("client_id", "client_secret", "code", "redirect_uri")}},
-    "required": ["grant_type", "client_id", "client_secret", "code", "redirect_uri"],
-    "additionalProperties": False,
-}
+
+def grant(kind, *fields):
+    """The fields of a token request, all of them."""
+    names = ("client_id", "client_secret", *fields)
+    return {
+        "type": "object",
+        "properties": {"grant_type": {"const": kind}, **{name: TEXT for name in names}},
+        "required": ["grant_type", *names],
+        "additionalProperties": False,
+    }
+
+
+GRANT = {"anyOf": [
+    grant("authorization_code", "code", "redirect_uri"),
+    # RFC 6749, 6: should tokens end after all.
+    grant("refresh_token", "refresh_token"),
+]}
 
 # Not in the description, but used by Netlify's own example, with the answers of RFC 6749 (5.1, 5.2):
 # https://github.com/netlify-labs/oauth-example

@@ -16,6 +16,7 @@ macro_rules! for_every_provider {
         $crate::for_every_provider!(@of vercel Vercel { $($name),+ });
         $crate::for_every_provider!(@of netlify Netlify { $($name),+ });
         $crate::for_every_provider!(@of railway Railway { $($name),+ });
+        $crate::for_every_provider!(@of fly Fly { $($name),+ });
     };
     (@of $module:ident $provider:ident { $($name:ident),+ }) => {
         mod $module {

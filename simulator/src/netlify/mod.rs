@@ -105,6 +105,14 @@ impl Netlify {
         self.shared.state().ahead_ms += time.as_millis() as u64;
     }
 
+    /// Adds a user, who is in no team, and gives their id.
+    pub fn add_user(&self, full_name: &str) -> String {
+        let mut state = self.shared.state();
+        let id = format!("5a{:022x}", 0x1000 + state.serial());
+        state.add_user(&id, full_name);
+        id
+    }
+
     /// Adds a team with these members, by user id, and gives its id.
     pub fn add_account(&self, name: &str, plan: Plan, members: &[(&str, Role)]) -> String {
         let mut state = self.shared.state();

@@ -1,6 +1,7 @@
 //! A provider's stand-in, in words that fit each of them: a destination to sync with, and everything
 //! around it that a sync must leave alone.
 
+mod fly;
 mod netlify;
 mod railway;
 mod vercel;
@@ -91,6 +92,6 @@ pub(crate) async fn start(provider: ProviderName) -> Box<dyn Stage> {
         ProviderName::Vercel => Box::new(vercel::VercelStage::start().await),
         ProviderName::Netlify => Box::new(netlify::NetlifyStage::start().await),
         ProviderName::Railway => Box::new(railway::RailwayStage::start().await),
-        ProviderName::Fly => panic!("it has no client yet"),
+        ProviderName::Fly => Box::new(fly::FlyStage::start().await),
     }
 }

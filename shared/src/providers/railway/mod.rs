@@ -122,7 +122,7 @@ fn descriptor(oauth: bool) -> Descriptor {
                 ("production", "production"),
                 ("staging", "staging"),
                 ("development", "development"),
-                ("dev", "dev"),
+                ("dev", "development"),
             ],
         },
         services: true,
