@@ -1,7 +1,7 @@
 //! Tokens, whose they are, apps, and the one environment of an app.
 
 use keyway_shared::domain::connection::ProviderAccount;
-use keyway_shared::providers::capabilities::Reading;
+use keyway_shared::providers::capabilities::{Reading, Rollout};
 use keyway_shared::providers::{ProviderError, Target};
 use keyway_simulator::fly::{
     APP, AppTokenList, BARE_APP, DEPLOY_TOKEN, Grant, ORGANIZATION, OTHER_ORGANIZATION,
@@ -202,6 +202,7 @@ async fn what_it_can_do_is_told() {
     let can = world.provider.descriptor();
     assert_eq!(can.values.reading, Reading::Digest);
     assert_eq!(can.writes.effect.as_str(), "staged");
+    assert_eq!(can.writes.rollout.map(Rollout::as_str), Some("machines"));
     assert!(can.sign_in.oauth.is_none());
     let kinds: Vec<_> = can.sign_in.tokens.iter().map(|kind| kind.name).collect();
     assert_eq!(kinds, ["org", "deploy", "user"]);

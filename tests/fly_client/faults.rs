@@ -69,6 +69,12 @@ async fn broken_transport_and_bodies() {
         ),
         (respond(200, &[], ""), E::Protocol, unknown.clone(), false),
         (
+            respond(200, &[], r#"{"ok":true}"#),
+            E::Protocol,
+            unknown.clone(),
+            false,
+        ),
+        (
             respond(200, &[], &large),
             E::Protocol,
             unknown.clone(),

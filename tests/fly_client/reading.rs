@@ -50,6 +50,11 @@ async fn an_app_without_secrets_shows_none_in_any_way() {
         let view = world.list().await;
         assert!(view.rows.is_empty() && view.incomplete.is_none(), "{body}");
     }
+    // Any other JSON is not that.
+    let other = Action::json(200, &json!({ "ok": true }));
+    world.fly.fault(Fault::next(other));
+    let listed = world.provider.list(&world.session, &app()).await;
+    assert_eq!(listed.unwrap_err(), ProviderError::Protocol);
 }
 
 #[tokio::test]

@@ -1,16 +1,16 @@
-//! Fly.io: the secrets of an app. Next door are those of its other apps.
+//! Fly.io: an app. Next door is its staging, which is another app, and what the machines of both run
+//! with: a write of secrets changes none of that.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use keyway_shared::providers::registry::ProviderSettings;
-use keyway_simulator::fly::{APP, BARE_APP, Fly, Options, Preset, STAGING_APP, TOKEN};
+use keyway_simulator::fly::{APP, BARE_APP, Fly, Preset, STAGING_APP, TOKEN};
 use keyway_simulator::{Action, Fault};
 use keyway_tests::stand_in::StandIn;
 use serde_json::{Value, json};
 
 use super::{Stage, Values};
-
-/// The apps of the organization around ours.
-const AROUND: [&str; 2] = [STAGING_APP, BARE_APP];
 
 pub(super) struct FlyStage {
     fly: StandIn<Fly>,
@@ -19,7 +19,6 @@ pub(super) struct FlyStage {
 impl FlyStage {
     pub(super) async fn start() -> Self {
         let fly = StandIn::fly(Preset::LivedIn).await.expect("a stand-in");
-        fly.set(Options::unlimited);
         for name in fly.snapshot(APP).into_keys() {
             fly.remove_secret(APP, &name);
         }
@@ -57,9 +56,7 @@ impl Stage for FlyStage {
     }
 
     fn set_next_door(&self, key: &str, value: &str) {
-        for app in AROUND {
-            self.fly.put_secret(app, key, value);
-        }
+        self.fly.put_secret(STAGING_APP, key, value);
     }
 
     fn remove(&self, key: &str) {
@@ -73,15 +70,19 @@ impl Stage for FlyStage {
 
     fn elsewhere(&self) -> Values {
         let mut values = Values::new();
-        for app in AROUND {
+        for app in [STAGING_APP, BARE_APP] {
             for (name, shown) in self.fly.snapshot(app) {
-                values.insert(format!("{app} {name}"), shown.value);
+                values.insert(format!("{name} {app}"), shown.value);
             }
         }
-        // A push stages, and changes nothing that runs.
-        for machine in self.fly.machines(APP) {
-            let running = self.fly.running(&machine).expect("a machine");
-            values.insert(machine, json!(running).to_string());
+        for app in [APP, STAGING_APP] {
+            for machine in self.fly.machines(app) {
+                let running = self.fly.running(&machine).expect("a machine");
+                values.insert(format!("{machine} version"), running.instance_id);
+                for (name, value) in running.secrets {
+                    values.insert(format!("{name} {machine}"), value);
+                }
+            }
         }
         values
     }
@@ -91,24 +92,20 @@ impl Stage for FlyStage {
     }
 
     fn forbidden(&self) -> Action {
-        Action::json(403, &json!({ "error": "not allowed", "status": "unknown" }))
+        error(403, "the token may only read")
     }
 
     fn limited(&self, until: DateTime<Utc>) -> Action {
-        let wait = (until - keyway_tests::app::beginning()).num_seconds();
+        let wait = until - keyway_tests::app::beginning();
         Action::Respond {
             status: 429,
-            headers: [("retry-after".to_owned(), wait.to_string())].into(),
-            body: r#"{"error":"rate limit exceeded"}"#.to_owned(),
+            headers: BTreeMap::from([("retry-after".to_owned(), wait.num_seconds().to_string())]),
+            body: r#"{"error":"rate limit exceeded","status":"unknown"}"#.to_owned(),
         }
     }
 
     fn broken(&self) -> Action {
-        Action::Respond {
-            status: 502,
-            headers: [].into(),
-            body: "upstream".to_owned(),
-        }
+        error(503, "unavailable")
     }
 
     fn refuse(&self, key: &str) {
@@ -135,4 +132,8 @@ impl Stage for FlyStage {
     fn reset_calls(&self) {
         self.fly.reset_calls();
     }
+}
+
+fn error(status: u16, text: &str) -> Action {
+    Action::json(status, &json!({ "error": text, "status": "unknown" }))
 }

@@ -211,7 +211,7 @@ impl<'a> Run<'a> {
     /// Notes that everything of a call is done. The answer is the truth about it; a list may be older.
     fn settle(&mut self, sent: Vec<Item<'a>>, answer: AppSecrets) {
         let mut digests: HashMap<String, String> = answer
-            .secrets
+            .secrets()
             .into_iter()
             .filter_map(|secret| Some((secret.name?, rows::stamp(secret.digest)?)))
             .collect();

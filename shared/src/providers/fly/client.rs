@@ -60,7 +60,7 @@ impl Client {
         self.http.call(Some(session), call, json).await
     }
 
-    /// The names and digests of an app's secrets. The description has a `show_secrets`, which the
+    /// The names and digests of an app's secrets; an app without any may show `{}`. The description has a `show_secrets`, which the
     /// documentation says is never honoured: values are not asked for.
     pub(super) async fn secrets(
         &self,
@@ -71,7 +71,7 @@ impl Client {
             op: "secrets.list",
             ..get("/v1/apps/{app}/secrets", vec![app])
         };
-        self.http.call(Some(session), call, json).await
+        self.http.call(Some(session), call, secrets).await
     }
 
     /// Sets and unsets secrets, all of them or none.
@@ -88,7 +88,7 @@ impl Client {
             body: Body::json(&Update { values })?,
             ..get("/v1/apps/{app}/secrets", vec![app])
         };
-        self.http.call(Some(session), call, json).await
+        self.http.call(Some(session), call, secrets).await
     }
 
     /// The machines of an app, without their configs.
@@ -225,5 +225,16 @@ fn done(answer: &Answer) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(refusal(answer))
+    }
+}
+
+/// Secrets. What is none of it, although it is JSON, shows nothing and confirms nothing.
+fn secrets(answer: &Answer) -> Result<AppSecrets, Failure> {
+    let secrets: AppSecrets = json(answer)?;
+    let is_empty = !answer.writes && answer.body.trim_ascii() == b"{}";
+    if secrets.is_one() || is_empty {
+        Ok(secrets)
+    } else {
+        Err(answer.unreadable().into())
     }
 }

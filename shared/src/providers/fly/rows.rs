@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::client::Client;
 use super::errors::Failure;
-use super::wire::{AppSecret, AppSecrets};
+use super::wire::AppSecret;
 use crate::providers::Session;
 use crate::sync::remote::{RemoteRow, RemoteValue, RemoteView, RowOwner};
 
@@ -29,7 +29,7 @@ pub(super) async fn list(
     session: &Session,
     app: &str,
 ) -> Result<RemoteView, Failure> {
-    let AppSecrets { secrets, .. } = client.secrets(session, app).await?;
+    let secrets = client.secrets(session, app).await?.secrets();
     let mut view = RemoteView::default();
     let mut names = HashSet::new();
     for secret in secrets {

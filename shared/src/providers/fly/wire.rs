@@ -49,8 +49,8 @@ pub(super) struct App {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct AppSecrets {
-    #[serde(deserialize_with = "list")]
-    pub secrets: Vec<AppSecret>,
+    #[serde(deserialize_with = "listed")]
+    secrets: Option<Vec<AppSecret>>,
     #[serde(deserialize_with = "number")]
     version: Option<u64>,
     /// The field's former name.
@@ -59,6 +59,16 @@ pub(super) struct AppSecrets {
 }
 
 impl AppSecrets {
+    /// Whether it is what it should be, and not any other JSON. UNCERTAIN: which of the two is always there.
+    pub(super) const fn is_one(&self) -> bool {
+        self.secrets.is_some() || self.version.is_some() || self.former_version.is_some()
+    }
+
+    /// The secrets.
+    pub(super) fn secrets(self) -> Vec<AppSecret> {
+        self.secrets.unwrap_or_default()
+    }
+
     /// The version that a write made. UNCERTAIN: in which of its two fields an answer tells it.
     pub(super) fn version(&self) -> Option<u64> {
         self.version.or(self.former_version)
@@ -144,6 +154,13 @@ impl Lease {
     }
 }
 
+/// A list, of which it is known whether it was there: `null` is one with nothing in it.
+fn listed<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    list(from).map(Some)
+}
+
 fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
@@ -180,9 +197,10 @@ mod tests {
             (r#"{"secrets":[{}],"version":{}}"#, 1, None),
         ] {
             let read: AppSecrets = serde_json::from_str(json).unwrap();
+            assert_eq!(read.is_one(), json != "{}", "{json}");
             assert_eq!(
-                (read.secrets.len(), read.version()),
-                (secrets, version),
+                (read.version(), read.secrets().len()),
+                (version, secrets),
                 "{json}"
             );
         }
