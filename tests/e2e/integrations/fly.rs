@@ -1,6 +1,7 @@
 //! Fly.io from a pasted token to what its machines run with.
 
 use keyway_simulator::fly::{APP, DEPLOY_TOKEN, Fly, ORGANIZATION, Preset, TOKEN, USER_TOKEN};
+use keyway_simulator::{Action, Fault};
 use keyway_tests::client::Answer;
 use keyway_tests::database::Profile;
 use keyway_tests::on_both_profiles;
@@ -105,6 +106,41 @@ async fn a_vault_is_pushed_and_then_in_step(profile: Profile) {
     assert!(run.fly.value(APP, "DATABASE_URL").is_some());
 }
 
+async fn machines_get_what_was_written_when_that_is_asked_for(profile: Profile) {
+    let run = Run::start(profile).await;
+    run.set(&json!({ "NEW": "value-new" })).await;
+    let machines = run.fly.machines(APP);
+    // Somebody keeps the second machine from being updated.
+    let refused = Action::json(422, &json!({ "error": "no", "status": "unknown" }));
+    let second = format!("/machines/{}", machines[1]);
+    let update = Fault::next(refused).method("POST").path(&second).after(1);
+    run.fly.fault(update);
+    let report = run.sync(&json!({ "rollout": true })).await;
+    assert_eq!(report["status"], "partial", "{report}");
+    assert_eq!(report["redeployRequired"], true);
+    let units = report["rollout"].as_array().expect("units");
+    let codes: Vec<_> = units.iter().map(|unit| &unit["code"]).collect();
+    assert_eq!(
+        codes,
+        [
+            &Value::Null,
+            &json!("rejected"),
+            &json!("not-attempted"),
+            &json!("not-attempted")
+        ]
+    );
+    // There is nothing to write any more, and still something to do.
+    let report = run.sync(&json!({ "rollout": true })).await;
+    assert_eq!(report["status"], "success", "{report}");
+    assert_eq!(report["redeployRequired"], false);
+    assert_eq!(report["rollout"].as_array().map(Vec::len), Some(4));
+    for machine in machines {
+        let running = run.fly.running(&machine).expect("a machine");
+        assert_eq!(running.secrets["NEW"], "value-new");
+    }
+    assert!(run.sync(&json!({ "rollout": true })).await["rollout"].is_null());
+}
+
 async fn nothing_can_be_pulled(profile: Profile) {
     let run = Run::start(profile).await;
     run.set(&json!({ "ONE": "value-one" })).await;
@@ -181,6 +217,7 @@ async fn tokens_tell_whose_they_are(profile: Profile) {
 
 on_both_profiles!(
     a_vault_is_pushed_and_then_in_step,
+    machines_get_what_was_written_when_that_is_asked_for,
     nothing_can_be_pulled,
     an_app_is_one_environment,
     tokens_tell_whose_they_are,
