@@ -1,10 +1,16 @@
 //! How many calls a sync makes, exactly: a list, one batch for everything that gets a value, one for
 //! everything that is deleted, two for each shared row, and one for each value that has to be read.
 
+use std::time::Duration;
+
+use keyway_shared::domain::gate::Budget;
 use keyway_shared::domain::job::{JobKind, JobState};
+use keyway_shared::providers::Descriptor;
+use keyway_shared::providers::capabilities::Budgets;
 use keyway_shared::sync::options::Direction;
 use keyway_simulator::vercel::{EnvSeed, Preset};
 use keyway_tests::database::Profile;
+use serde_json::json;
 
 use super::world::{PROJECT, World};
 
@@ -13,6 +19,8 @@ keyway_tests::on_both_profiles!(
     each_page_of_the_list_is_a_call,
     a_pull_reads_each_value_once,
     verifying_reads_what_can_be_read,
+    a_preview_tells_how_many_calls_a_sync_makes,
+    more_calls_than_a_window_takes_are_told,
 );
 
 /// The calls of the next push, by what they are.
@@ -156,5 +164,65 @@ async fn verifying_reads_what_can_be_read(profile: Profile) {
     let verified = world.run(JobKind::Sync, request).await;
     assert_eq!(verified.result["skipped"], 4, "{}", verified.result);
     assert_eq!(world.vercel.calls(), 4);
+    world.stop().await;
+}
+
+/// What a preview says of the next push, and what that makes.
+async fn costs(world: &World, delete: bool) -> usize {
+    let mut request = world.request(Direction::Push);
+    request.allow_delete = delete;
+    let preview = world.run(JobKind::Preview, request).await;
+    let told = preview.result["providerCalls"].as_u64().unwrap() as usize;
+    assert_eq!(calls(world, delete).await.len(), told);
+    told
+}
+
+async fn a_preview_tells_how_many_calls_a_sync_makes(profile: Profile) {
+    let world = World::start(profile, Preset::Starter).await;
+    // Each round of rows that are taken apart has a batch of its own.
+    for n in 0..30 {
+        let seed = EnvSeed::new(&format!("KEY_{n:04}"), "1", &["production", "preview"]);
+        world.vercel.add_env(PROJECT, &seed);
+    }
+    set(&world, &keys(40, 2), &[]).await;
+    assert_eq!(costs(&world, false).await, 1 + 30 + 2);
+    assert_eq!(costs(&world, false).await, 1);
+    for n in 0..3 {
+        let seed = EnvSeed::new(&format!("SHARED_{n}"), "1", &["production", "preview"]);
+        world.vercel.add_env(PROJECT, &seed);
+    }
+    set(&world, &keys(10, 3), &[]).await;
+    assert_eq!(costs(&world, true).await, 1 + 1 + 3 + 1);
+    // Each page of the list counts.
+    world.vercel.set(|options| options.page_size = Some(5));
+    assert!(costs(&world, true).await > 2);
+    world.stop().await;
+}
+
+async fn more_calls_than_a_window_takes_are_told(profile: Profile) {
+    let small = |provider: &mut Descriptor| {
+        let budget = Budget {
+            calls: 3,
+            window: Duration::from_hours(1),
+        };
+        provider.budgets = Budgets::Together(Some(budget));
+    };
+    let (world, _) = World::start_posing(profile, Preset::Starter, small).await;
+    let warnings = async |vault: &[(&str, &str)]| {
+        world.set_vault(vault).await;
+        let request = world.request(Direction::Push);
+        let preview = world.run(JobKind::Preview, request).await;
+        preview.result["warnings"].clone()
+    };
+    assert_eq!(warnings(&[("A", "1")]).await, json!([]));
+    for key in ["A", "B"] {
+        let seed = EnvSeed::new(key, "1", &["production", "preview"]).kind("sensitive");
+        world.vercel.add_env(PROJECT, &seed);
+    }
+    let told = warnings(&[("A", "2"), ("B", "2")]).await;
+    assert_eq!(told[0]["code"], "budget");
+    let message = told[0]["message"].as_str().unwrap();
+    assert!(message.contains("about 4 calls"), "{message}");
+    assert!(message.contains("3 in an hour"), "{message}");
     world.stop().await;
 }

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use keyway_shared::domain::connection::{Credential, ProviderAccount};
 use keyway_shared::domain::job::ErrorCode;
 use keyway_shared::providers::{
-    Applied, ApplyOptions, Change, ChangeFailure, Departure, Descriptor, Grant, Journal, Project,
-    Provider, ProviderError, Return, Revocation, RolledOut, Session, Split, Target,
+    Applied, ApplyOptions, Change, ChangeFailure, Cost, Departure, Descriptor, Grant, Journal,
+    Project, Provider, ProviderError, Return, Revocation, RolledOut, Session, Split, Target,
 };
 use keyway_shared::secret::Secret;
+use keyway_shared::sync::plan::Plan;
 use keyway_shared::sync::remote::{Destination, RemoteValue, RemoteView};
 
 /// What becomes of a rollout.
@@ -143,6 +144,10 @@ impl Provider for Posing {
         row_id: &str,
     ) -> Result<(RemoteValue, Option<String>), ProviderError> {
         self.inner.read(session, destination, row_id).await
+    }
+
+    fn cost(&self, view: &RemoteView, destination: &Destination, plan: &Plan) -> Cost {
+        self.inner.cost(view, destination, plan)
     }
 
     async fn apply(

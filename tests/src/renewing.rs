@@ -11,10 +11,11 @@ use chrono::{DateTime, Utc};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::domain::connection::{Credential, ProviderAccount, ProviderName, TokenPair};
 use keyway_shared::providers::{
-    Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Project, Provider,
+    Applied, ApplyOptions, Change, Cost, Departure, Descriptor, Grant, Journal, Project, Provider,
     ProviderError, Return, Revocation, Session, Split, Target,
 };
 use keyway_shared::secret::Secret;
+use keyway_shared::sync::plan::Plan;
 use keyway_shared::sync::remote::{Destination, RemoteValue, RemoteView};
 use keyway_simulator::vercel::TOKEN;
 use tokio::sync::Semaphore;
@@ -293,6 +294,10 @@ impl Provider for Renewing {
     ) -> Result<(RemoteValue, Option<String>), ProviderError> {
         let session = self.known(session)?;
         self.inner.read(&session, destination, row_id).await
+    }
+
+    fn cost(&self, view: &RemoteView, destination: &Destination, plan: &Plan) -> Cost {
+        self.inner.cost(view, destination, plan)
     }
 
     async fn apply(

@@ -283,6 +283,9 @@ pub struct PreviewReport {
     pub to_skip: Vec<String>,
     /// Why, for each key.
     pub reasons: BTreeMap<String, Reason>,
+    /// Calls that a sync would make of the provider, those included that look at what is there.
+    #[serde(default)]
+    pub provider_calls: u64,
     /// What there is to know before it is carried out.
     pub warnings: Vec<Warning>,
     /// The plan that a sync can name, to do exactly this. None when a sync would be refused.

@@ -1,8 +1,8 @@
 //! The leave to call: every call of a job passes here, is counted, and can be refused.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -65,6 +65,7 @@ impl CallGuard for Unguarded {
 pub struct Calls {
     guard: Arc<dyn CallGuard>,
     made: Arc<AtomicU64>,
+    told: Arc<Mutex<Quota>>,
     request_id: Option<String>,
 }
 
@@ -74,6 +75,7 @@ impl Calls {
         Self {
             guard,
             made: Arc::default(),
+            told: Arc::default(),
             request_id: None,
         }
     }
@@ -84,6 +86,7 @@ impl Calls {
         Self {
             guard,
             made: Arc::clone(&self.made),
+            told: Arc::clone(&self.told),
             request_id: self.request_id.clone(),
         }
     }
@@ -105,6 +108,11 @@ impl Calls {
         self.made.load(Ordering::Relaxed)
     }
 
+    /// What the last answer that said anything said of the calls that are left.
+    pub fn told(&self) -> Quota {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks for leave and counts. Called by the HTTP layer only.
     pub(super) async fn begin(&self, family: CallFamily) -> Result<(), ProviderError> {
         self.guard.before(family).await?;
@@ -114,6 +122,9 @@ impl Calls {
 
     /// Passes the outcome on. Called by the HTTP layer only.
     pub(super) async fn end(&self, family: CallFamily, end: CallEnd<'_>) {
+        if end.quota.left.is_some() {
+            *self.told.lock().unwrap_or_else(PoisonError::into_inner) = end.quota;
+        }
         self.guard.after(family, end).await;
     }
 
@@ -139,5 +150,25 @@ impl Session {
             credential,
             calls: Arc::new(Calls::new(Arc::new(Unguarded))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_an_answer_said_is_kept_until_another_says_more() {
+        let calls = Calls::new(Arc::new(Unguarded));
+        let another = calls.under(Arc::new(Unguarded));
+        for left in [Some(7), None] {
+            let quota = Quota {
+                left,
+                ..Quota::default()
+            };
+            let end = CallEnd { error: None, quota };
+            calls.end(CallFamily::Read, end).await;
+        }
+        assert_eq!(another.told().left, Some(7));
     }
 }

@@ -7,6 +7,7 @@
 pub mod authorization;
 pub mod calls;
 pub mod capabilities;
+pub mod cost;
 pub mod error;
 pub mod fly;
 mod fuzzing;
@@ -28,6 +29,7 @@ use uuid::Uuid;
 
 pub use calls::{CallEnd, CallFamily, CallGuard, Calls, Quota, Session, Unguarded};
 pub use capabilities::Descriptor;
+pub use cost::Cost;
 pub use error::ProviderError;
 pub use notice::{Notice, NoticeError, NoticeKind};
 
@@ -35,7 +37,7 @@ use crate::domain::connection::{Credential, ProviderAccount, TokenPair};
 use crate::domain::job::ErrorCode;
 use crate::secret::Secret;
 use crate::sync::options::{SyncRequest, VariableType};
-use crate::sync::plan::Action;
+use crate::sync::plan::{Action, Plan};
 use crate::sync::remote::{Destination, RemoteValue, RemoteView};
 
 /// A project of an account.
@@ -345,6 +347,11 @@ pub trait Provider: Send + Sync + 'static {
         _row_id: &str,
     ) -> Result<(RemoteValue, Option<String>), ProviderError> {
         Ok((RemoteValue::Unreadable, None))
+    }
+
+    /// The calls that [`Provider::apply`] makes for a plan when nothing stands in its way.
+    fn cost(&self, _view: &RemoteView, _destination: &Destination, plan: &Plan) -> Cost {
+        Cost::of(plan, &self.descriptor().writes)
     }
 
     /// Carries out changes against the rows that `view` showed: creates and updates first, deletes

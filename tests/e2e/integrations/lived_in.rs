@@ -72,6 +72,7 @@ async fn the_guide_is_true(profile: Profile) {
         json!({ "API_URL": "changed", "EMPTY": "unchanged", "NEW_FLAG": "missing",
             "STRIPE_SECRET_KEY": "unverifiable", "TZ": "reserved", "VERCEL_URL": "reserved" })
     );
+    assert_eq!(shown["providerCalls"], 3);
     assert_eq!(shown["warnings"].as_array().map(Vec::len), Some(1));
     assert_eq!(shown["warnings"][0]["code"], "reserved");
     assert_eq!(shown["warnings"][0]["keys"], json!(["TZ"]));
@@ -131,6 +132,7 @@ async fn the_guide_is_true(profile: Profile) {
     let plan = json!({ "planId": shown["planId"] });
     let report = me.post(SYNC, plan).await.data(200);
     assert_eq!(counts(&report)[..5], [4, 0, 0, 2, 0]);
+    assert_eq!(report["providerCalls"], shown["providerCalls"]);
     let pulled = me
         .get("/v1/secrets/pull?repo=acme/my-app&environment=staging")
         .await

@@ -1,6 +1,7 @@
 //! The behaviours.
 
 mod access;
+mod costs;
 mod crashes;
 mod failures;
 mod pulls;

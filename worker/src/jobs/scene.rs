@@ -49,6 +49,10 @@ pub(super) struct Scene {
     pub(super) synced_before: bool,
     /// An earlier job wrote what was to be put into effect, and did not get so far.
     pub(super) rollout_due: bool,
+    /// Calls made to see what there is, before any value was read.
+    pub(super) calls_to_see: usize,
+    /// Values that a job which comes right after this one has to read once more; for a preview.
+    pub(super) reads_to_come: usize,
     /// The plan that the request names.
     pub(super) saved: Option<SavedPlan>,
 }
@@ -166,6 +170,8 @@ impl Run<'_> {
             foreign: memory.foreign,
             synced_before: memory.synced_before,
             rollout_due: memory.rollout_due,
+            calls_to_see: self.calls_made() as usize,
+            reads_to_come: 0,
             saved: memory.saved,
         };
         if values {
@@ -264,6 +270,7 @@ impl Run<'_> {
                 .map(|row| (row.id.clone(), row.key.clone()))
                 .collect()
         });
+        let listed = (self.job.kind == JobKind::Preview).then(|| scene.view.rows.clone());
         let (provider, session) = (Arc::clone(&scene.provider), scene.session.clone());
         let destination = scene.destination.clone();
         let (provider, session, destination) = (&provider, &session, &destination);
@@ -283,6 +290,11 @@ impl Run<'_> {
                 row.value = value;
                 row.stamp = stamp.or(row.stamp.take());
             }
+        }
+        if let Some(listed) = listed {
+            let seen = std::mem::replace(&mut scene.view.rows, listed);
+            scene.reads_to_come = self.with_inputs(scene, |inputs| unverified(inputs).len());
+            scene.view.rows = seen;
         }
         Ok(())
     }

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use keyway_shared::domain::report::{DiffReport, PreviewReport, StatusReport};
+use keyway_shared::providers::{CallFamily, Cost};
+use keyway_shared::sync::options::Direction;
 use keyway_shared::sync::plan::{Action, Reason};
-use keyway_shared::sync::planner::Refusal;
+use keyway_shared::sync::planner::{Decision, Refusal};
 use keyway_shared::sync::remote::RowOwner;
 use keyway_shared::sync::saved::save;
 use keyway_shared::sync::warnings::warnings;
@@ -31,8 +33,13 @@ impl Run<'_> {
                 (refusal.is_none() && !self.is_automatic()).then(|| save(inputs, &decision.plan));
             (warnings(inputs, &decision.plan, refusal), saved)
         });
+        let cost = self.cost(&scene, &decision);
+        let told = scene.session.calls.told();
+        let budget = cost.warning(&scene.provider.descriptor().budgets, told);
+        let warnings = scene.caveats.iter().cloned().chain(warnings).chain(budget);
         let mut report = PreviewReport {
-            warnings: scene.caveats.iter().cloned().chain(warnings).collect(),
+            provider_calls: cost.total() as u64,
+            warnings: warnings.collect(),
             plan_id: saved
                 .is_some()
                 .then(|| self.engine.context.ambient.new_id()),
@@ -52,6 +59,20 @@ impl Run<'_> {
             saved,
             ..Finished::view(Answer::Preview(report))
         })
+    }
+
+    /// What a sync costs that comes right after this preview. One that is refused only looks; a pull writes
+    /// to the vault.
+    fn cost(&self, scene: &Scene, decision: &Decision) -> Cost {
+        let writes = self.job.request.direction == Direction::Push && decision.refusal.is_none();
+        let (view, destination) = (&scene.view, &scene.destination);
+        let mut cost = if writes {
+            scene.provider.cost(view, destination, &decision.plan)
+        } else {
+            Cost::default()
+        };
+        cost.add(CallFamily::Read, scene.calls_to_see + scene.reads_to_come);
+        cost
     }
 
     /// How the two sides differ. Names of the platform are on neither side.

@@ -117,6 +117,9 @@ pub(crate) struct PreviewBody {
     to_skip: Vec<String>,
     /// Why, for each key.
     reasons: BTreeMap<String, String>,
+    /// Calls that a sync would make of the provider when nothing stands in its way, those included that look
+    /// at what is there, without those of a rollout.
+    provider_calls: u64,
     /// What there is to know before it is carried out.
     warnings: Vec<WarningBody>,
     /// The plan that a sync can name, to do exactly this. None when a sync would be refused.

@@ -4,15 +4,14 @@
 //! Where a value is for `all` contexts, ours can only be changed by giving each context a value of its
 //! own, which replaces the variable as a whole: see [`rewrite`](super::rewrite).
 
-use std::collections::BTreeMap;
-
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 
 use super::client::{Client, Place};
 use super::errors::{failure, of_change};
-use super::rows::{self, ALL, SECRET, context, is_at};
+use super::rows::{self, SECRET, context, is_at};
+use super::ways::{Deletion, Ways, Write};
 use super::wire::{NewValue, Variable};
 use crate::domain::job::ErrorCode;
 use crate::providers::{
@@ -21,7 +20,7 @@ use crate::providers::{
 };
 use crate::secret::Secret;
 use crate::sync::plan::Action;
-use crate::sync::remote::{Destination, RemoteRow, RemoteView};
+use crate::sync::remote::{Destination, RemoteView};
 
 /// Calls that are under way at the same time. Each is about a key of its own.
 const AT_ONCE: usize = 4;
@@ -92,36 +91,27 @@ impl<'a> Run<'a> {
     }
 
     fn sort(&mut self, changes: &'a [Change]) -> Work<'a> {
-        let mut rows: BTreeMap<&str, Vec<&RemoteRow>> = BTreeMap::new();
-        for row in &self.view.rows {
-            rows.entry(&row.key).or_default().push(row);
-        }
-        let ours = self.view.at(self.destination);
+        let ways = Ways::new(self.view, self.destination);
         let mut work = Work::default();
         for change in changes {
             let key = change.key.as_str();
-            let (row, of_key) = (ours.get(key), rows.get(key));
-            let shared = of_key.is_some_and(|rows| rows.iter().any(|row| row.kind == ALL));
             match (change.action, &change.value) {
                 (Action::Skip, _) => {}
-                (Action::Delete, _) => match row {
+                (Action::Delete, _) => match ways.delete(key) {
                     None => self.done(key, Action::Delete, Ok(None)),
-                    Some(row) if row.kind == ALL => work.deletes.shared.push(key),
-                    Some(_) if of_key.is_some_and(|rows| rows.len() == 1) => {
-                        work.deletes.last.push(key);
-                    }
-                    Some(row) => work.deletes.values.push((key, &row.id)),
+                    Some(Deletion::Shared) => work.deletes.shared.push(key),
+                    Some(Deletion::Last) => work.deletes.last.push(key),
+                    Some(Deletion::Value(id)) => work.deletes.values.push((key, id)),
                 },
                 (action, None) => {
                     self.refuse(key, action, ErrorCode::Internal, "The value is missing.");
                 }
                 (action, Some(value)) => {
                     let item = Item { key, value, action };
-                    match (row, of_key) {
-                        (_, None) => work.new.push(item),
-                        (Some(row), _) if row.kind != ALL => work.values.push(item),
-                        _ if shared => work.shared.push(item),
-                        _ => work.values.push(item),
+                    match ways.write(key) {
+                        Write::New => work.new.push(item),
+                        Write::Value => work.values.push(item),
+                        Write::Shared => work.shared.push(item),
                     }
                 }
             }

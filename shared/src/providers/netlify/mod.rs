@@ -4,6 +4,7 @@
 
 mod apply;
 mod client;
+mod cost;
 mod create;
 mod errors;
 mod oauth;
@@ -11,6 +12,7 @@ mod projects;
 mod reserved;
 mod rewrite;
 mod rows;
+mod ways;
 mod wire;
 
 use std::time::Duration;
@@ -25,7 +27,7 @@ use super::capabilities::{
 };
 use super::http::{HttpClient, SetupError};
 use super::{
-    Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Project, Provider,
+    Applied, ApplyOptions, Change, Cost, Departure, Descriptor, Grant, Journal, Project, Provider,
     ProviderError, Return, RolledOut, Session, Target,
 };
 use crate::ambient::Ambient;
@@ -34,6 +36,7 @@ use crate::domain::gate::Budget;
 use crate::domain::names::is_secret_name;
 use crate::secret::Secret;
 use crate::sync::limits::Limits;
+use crate::sync::plan::Plan;
 use crate::sync::remote::{Destination, RemoteView};
 
 /// What the configuration says of Netlify.
@@ -221,6 +224,10 @@ impl Provider for Netlify {
     ) -> Result<RemoteView, ProviderError> {
         let place = Place::of(destination)?;
         Ok(rows::view(self.client.variables(session, place).await?))
+    }
+
+    fn cost(&self, view: &RemoteView, destination: &Destination, plan: &Plan) -> Cost {
+        cost::of(view, destination, plan)
     }
 
     async fn apply(

@@ -22,13 +22,33 @@ use crate::sync::remote::{Destination, RemoteRow, RemoteView, RowOwner};
 
 /// Rows taken apart before the batch that gives their keys back to our environment: bounds for how
 /// long it lacks them.
-const SPLITS_AT_ONCE: usize = 25;
+pub(super) const SPLITS_AT_ONCE: usize = 25;
 
 /// Rows that may be forbidden, with nothing else done, before everything counts as forbidden.
 const FORBIDDEN_ROWS: usize = 3;
 
 /// The kinds that can be asked for.
 const KINDS: &[&str] = &["plain", "encrypted", "sensitive"];
+
+/// How a key gets its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// With all others that are new, or of which there is an exact row.
+    Batch,
+    /// By an edit of an exact row of a kind that the batch cannot name.
+    Edit,
+    /// From a shared row, which is taken apart.
+    Split,
+}
+
+/// How a key gets a value that our environment has from this row now.
+pub(super) fn way(row: Option<&RemoteRow>) -> Way {
+    match row {
+        Some(row) if row.scopes.len() > 1 => Way::Split,
+        Some(row) if !KINDS.contains(&row.kind.as_str()) => Way::Edit,
+        _ => Way::Batch,
+    }
+}
 
 /// One run of the executor.
 pub(super) struct Run<'a> {
@@ -45,11 +65,8 @@ pub(super) struct Run<'a> {
 /// The changes, by what they need.
 #[derive(Default)]
 struct Work<'a> {
-    /// An edit of an exact row of a kind that the batch cannot name.
     edits: Vec<(Item<'a>, &'a RemoteRow)>,
-    /// A shared row to take apart.
     splits: Vec<(Item<'a>, &'a RemoteRow)>,
-    /// New rows, and exact rows that the batch can carry.
     batch: Vec<Item<'a>>,
     /// Rows to delete or to take our environment off.
     deletes: Vec<(&'a str, &'a RemoteRow)>,
@@ -96,11 +113,9 @@ impl<'a> Run<'a> {
                 (Action::Delete, None, _) => self.done(key, Action::Delete, Ok(None)),
                 (action, row, Some(value)) => {
                     let item = self.item(key, value, action, row);
-                    match row {
-                        Some(row) if row.scopes.len() > 1 => work.splits.push((item, row)),
-                        Some(row) if !KINDS.contains(&row.kind.as_str()) => {
-                            work.edits.push((item, row));
-                        }
+                    match (way(row), row) {
+                        (Way::Split, Some(row)) => work.splits.push((item, row)),
+                        (Way::Edit, Some(row)) => work.edits.push((item, row)),
                         _ => work.batch.push(item),
                     }
                 }

@@ -12,7 +12,7 @@ use crate::sync::plan::Action;
 use crate::sync::remote::RemoteRow;
 
 /// Most rows that one call deletes.
-const AT_ONCE: usize = 1_000;
+pub(super) const AT_ONCE: usize = 1_000;
 
 const KEPT: &str = "Vercel did not delete the variable and did not say why.";
 const UNKNOWN: &str = "Vercel did not confirm this deletion.";

@@ -7,6 +7,7 @@ mod apply;
 mod batch;
 mod client;
 mod codes;
+mod cost;
 mod deletes;
 mod errors;
 pub(crate) mod fuzzing;
@@ -30,8 +31,8 @@ use super::capabilities::{
 };
 use super::http::{HttpClient, SetupError};
 use super::{
-    Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Notice, NoticeError,
-    Project, Provider, ProviderError, Return, Revocation, Session, Split, Target,
+    Applied, ApplyOptions, Change, Cost, Departure, Descriptor, Grant, Journal, Notice,
+    NoticeError, Project, Provider, ProviderError, Return, Revocation, Session, Split, Target,
 };
 use crate::ambient::Ambient;
 use crate::domain::connection::{Credential, ProviderAccount, ProviderName};
@@ -39,6 +40,7 @@ use crate::domain::gate::{Budget, CallFamily};
 use crate::domain::names::is_secret_name;
 use crate::secret::Secret;
 use crate::sync::limits::Limits;
+use crate::sync::plan::Plan;
 use crate::sync::remote::{Destination, RemoteValue, RemoteView};
 
 /// What the configuration says of Vercel.
@@ -284,6 +286,10 @@ impl Provider for Vercel {
             Err(failure) if failure.is_not_decryptable() => Ok((RemoteValue::Unreadable, None)),
             Err(failure) => Err(failure.error),
         }
+    }
+
+    fn cost(&self, view: &RemoteView, destination: &Destination, plan: &Plan) -> Cost {
+        cost::of(view, destination, plan)
     }
 
     async fn apply(

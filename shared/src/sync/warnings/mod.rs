@@ -43,6 +43,8 @@ words! {
         Reference = "reference",
         /// References at the provider that would be overwritten with what is none.
         ReplacesReference = "replaces-reference",
+        /// A sync makes more calls than the account may make at once, and waits in between.
+        Budget = "budget",
         /// A sync of the project was under way, so that what is shown may not be what it leaves.
         SyncRunning = "sync-running",
         /// An earlier sync stopped between two calls. The next one finishes that first.
