@@ -325,7 +325,7 @@ fn the_demo_succeeds_in_plain_text_and_shows_no_value() {
             "one value for several environments before, and one for each now: API_URL",
             "skip, a name of the platform: TZ, VERCEL_URL",
             "still of its kind: STRIPE_SECRET_KEY (sensitive)",
-            "until the next production deployment (redeployRequired)",
+            "redeployRequired is true What runs has the old values until the next production deployment.",
         ],
     );
 }
@@ -340,7 +340,8 @@ fn the_demo_of_netlify_takes_values_of_all_contexts_apart() {
             "one value for several contexts before, and one for each now: API_URL, NODE_VERSION",
             "skip, a name of the platform: URL",
             "still of its kind: NODE_VERSION (scope builds only), STRIPE_SECRET_KEY (secret)",
-            "no deploy began at Netlify",
+            "no build began at Netlify ok redeployRequired is true",
+            "1 build began at Netlify ok redeployRequired is false",
         ],
     );
 }
@@ -358,7 +359,8 @@ fn the_demo_of_railway_keeps_references_and_seals() {
             "skip, a name of the platform: RAILWAY_PUBLIC_DOMAIN",
             "still of its kind: STRIPE_SECRET_KEY (sealed)",
             "STRIPE_SECRET_KEY cannot be read, and Railway's answer to a write does not tell",
-            "no deployment began at Railway",
+            "no deployment began at Railway ok redeployRequired is true",
+            "1 deployment began at Railway ok redeployRequired is false",
         ],
     );
 }

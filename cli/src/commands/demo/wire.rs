@@ -29,6 +29,7 @@ pub(super) struct Capabilities {
     pub(super) deletes_per_call: Option<u32>,
     pub(super) write_effect: Effect,
     pub(super) delete_effect: Effect,
+    pub(super) rollout: Option<Rollout>,
 }
 
 /// How values are known.
@@ -47,6 +48,15 @@ pub(super) enum Effect {
     NextDeployment,
     Deploys,
     Staged,
+}
+
+/// What puts into effect what was written, where that is a step of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Rollout {
+    Redeploy,
+    Machines,
+    Build,
 }
 
 #[derive(Debug, Deserialize)]
@@ -162,7 +172,17 @@ pub(super) struct Report {
     #[serde(default)]
     pub(super) redeploy_required: bool,
     #[serde(default)]
+    pub(super) rollout: Option<Vec<Unit>>,
+    #[serde(default)]
     pub(super) provider_calls: u64,
     #[serde(default)]
     pub(super) error: Option<String>,
+}
+
+/// A part of the destination to which the values were rolled out.
+#[derive(Debug, Deserialize)]
+pub(super) struct Unit {
+    pub(super) unit: String,
+    #[serde(default)]
+    pub(super) name: Option<String>,
 }

@@ -8,12 +8,13 @@ mod railway;
 mod snapshot;
 mod vercel;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use keyway_simulator::RequestRecord;
+use serde_json::Value;
 
 pub(super) use calls::kinds;
 pub(super) use snapshot::{Held, Place, Snapshot};
@@ -79,6 +80,11 @@ pub(super) trait Stage: Send + Sync {
         None
     }
 
+    /// The machines of the destination, where there are some.
+    fn machines(&self) -> Option<Vec<Machine>> {
+        None
+    }
+
     /// Gives a variable of the destination, which has a value of its own there, another value by hand.
     fn edit(&self, key: &str, value: &str);
 
@@ -87,6 +93,21 @@ pub(super) trait Stage: Send + Sync {
 
     /// Forgets the calls so far.
     fn forget_requests(&self);
+}
+
+/// A machine, and what it runs with.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Machine {
+    pub(super) id: String,
+    /// Its group of processes.
+    pub(super) group: String,
+    pub(super) state: String,
+    /// What each update changes.
+    pub(super) version: String,
+    /// In clear.
+    pub(super) secrets: BTreeMap<String, String>,
+    /// Everything that it was told to be.
+    pub(super) config: Value,
 }
 
 /// How those who know a provider speak of it.

@@ -29,7 +29,7 @@ const WORDS: Words = Words {
     here: CONTEXT,
     environments: "contexts",
     shown: "what a deploy at the simulated Netlify would get in each context",
-    deployment: "deploy",
+    deployment: "build",
     next: "the next production deploy",
     by_hand: "in Netlify's dashboard",
 };

@@ -1,11 +1,13 @@
 //! What our API tells of a provider, as sentences.
 
 use crate::commands::demo::stage::Words;
-use crate::commands::demo::wire::{Capabilities, Effect, Reading};
+use crate::commands::demo::wire::{Capabilities, Effect, Reading, Rollout};
 
 /// How the provider is read and written, and what writes set off.
 pub(super) fn sentences(of: &Capabilities, words: &Words) -> Vec<String> {
-    vec![reading(of), calls(of), effects(of, words)]
+    let mut told = vec![reading(of), calls(of), effects(of, words)];
+    told.extend(of.rollout.map(rollout));
+    told
 }
 
 fn reading(of: &Capabilities) -> String {
@@ -57,6 +59,15 @@ fn effect(of: Effect, words: &Words) -> String {
     }
 }
 
+fn rollout(of: Rollout) -> String {
+    let step = match of {
+        Rollout::Redeploy => "deploys the service once more, as it is",
+        Rollout::Machines => "updates each machine, with the config that it has",
+        Rollout::Build => "begins a build",
+    };
+    format!("Asked to (rollout), a sync that has written everything {step}.")
+}
+
 /// Why what cannot be read is written.
 pub(super) fn unverifiable(of: &Capabilities) -> &'static str {
     match of.reading {
@@ -84,7 +95,23 @@ pub(super) const fn known_by(of: &Capabilities) -> &'static str {
 pub(super) fn redeploy(of: &Capabilities, words: &Words) -> String {
     let runs = "What runs has the old values";
     match of.write_effect {
-        Effect::NextDeployment | Effect::Staged => format!("{runs} until {}", words.next),
-        Effect::Deploys => format!("{runs} until the deployments that this began are done"),
+        Effect::NextDeployment | Effect::Staged => format!("{runs} until {}.", words.next),
+        Effect::Deploys => format!("{runs} until the deployments that this began are done."),
+    }
+}
+
+/// What a rollout did.
+pub(super) const fn rolled_out(of: &Capabilities) -> &'static str {
+    match of.rollout {
+        Some(Rollout::Redeploy) => {
+            "One new deployment, of the code that runs, has everything that was written by both syncs."
+        }
+        Some(Rollout::Build) => {
+            "What the build makes has everything that was written by both syncs, once it is published."
+        }
+        Some(Rollout::Machines) | None => {
+            "Each machine was updated, with its own config, and has everything that was staged by both \
+             syncs."
+        }
     }
 }

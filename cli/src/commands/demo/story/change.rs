@@ -1,7 +1,5 @@
 //! Changes that other people make meanwhile.
 
-use std::collections::BTreeSet;
-
 use keyway_shared::secret::Secret;
 
 use super::Story;
@@ -15,21 +13,24 @@ impl Story<'_> {
         &mut self,
         screen: &mut Screen,
         preview: &Preview,
-        expected: &BTreeSet<String>,
     ) -> Outcome {
         screen.step("Change one value on each side")?;
-        let here = expected.iter().find(|key| !self.is_reference(key));
+        let here = self
+            .expected
+            .iter()
+            .find(|key| !self.is_reference(key))
+            .cloned();
         let Some(here) = here else {
             return Err(Failure::new("there is nothing to change"));
         };
-        let old = self.secrets.get(here).map_or("", Secret::expose);
+        let old = self.secrets.get(&here).map_or("", Secret::expose);
         let new = Secret::new(format!("{old}-changed"));
         self.secrets.insert(here.clone(), new);
         self.push_to_vault().await?;
         screen.line(&format!("in the vault: {here}"))?;
         // What the sync wrote has a value of its own there.
-        let written = preview.written().filter(|key| expected.contains(*key));
-        if let Some(there) = written.filter(|key| *key != here).max() {
+        let written = preview.written().filter(|key| self.expected.contains(*key));
+        if let Some(there) = written.filter(|key| **key != here).max() {
             self.stage.edit(there, "edited by hand");
             screen.line(&format!("{}: {there}", self.words.by_hand))?;
         }

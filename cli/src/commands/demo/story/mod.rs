@@ -4,6 +4,7 @@
 mod capabilities;
 mod change;
 mod connect;
+mod effect;
 mod ending;
 mod preview;
 mod prove;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::screen::Screen;
 use super::secrets::Secrets;
-use super::stage::{Snapshot, Stage, Words};
+use super::stage::{Machine, Snapshot, Stage, Words};
 use super::wire::{Provider, Providers};
 use super::world::World;
 use crate::failure::{Failure, Outcome};
@@ -35,6 +36,7 @@ struct Before {
     values: Snapshot,
     shared: BTreeSet<String>,
     deployments: Option<usize>,
+    machines: Option<Vec<Machine>>,
 }
 
 impl Before {
@@ -43,6 +45,7 @@ impl Before {
             values: stage.snapshot(),
             shared: stage.shared(),
             deployments: stage.deployments(),
+            machines: stage.machines(),
         }
     }
 }
@@ -54,10 +57,14 @@ pub(super) struct Story<'a> {
     provider: Provider,
     client: Client,
     secrets: Secrets,
+    /// The keys that the provider has with the vault's value once a sync is done.
+    expected: BTreeSet<String>,
     connection: String,
     project: String,
     /// References to other variables at the provider are meant.
     references: bool,
+    /// What is written is to be put into effect as well.
+    rollout: bool,
     ambient: Ambient,
     /// Checks that failed.
     wrong: usize,
@@ -77,9 +84,11 @@ impl<'a> Story<'a> {
             provider: provider.ok_or_else(unknown)?,
             client,
             secrets,
+            expected: BTreeSet::new(),
             connection: String::new(),
             project: String::new(),
             references: false,
+            rollout: false,
             ambient: Ambient::system(),
             wrong: 0,
         })
@@ -97,18 +106,25 @@ impl<'a> Story<'a> {
         let preview = self.preview(screen).await?;
         // What only the provider has, such as its system variables, is not ours to prove.
         let ours = |key: &&String| self.secrets.contains_key(*key);
-        let expected: BTreeSet<String> = preview.carried().filter(ours).cloned().collect();
+        self.expected = preview.carried().filter(ours).cloned().collect();
 
         let before = Before::of(self.stage);
         let heading = format!("Sync: push the vault to {name}");
         let first = self.sync(screen, &heading).await?;
         self.tell_effect(screen, &before, &first)?;
-        self.prove(screen, &before, &expected)?;
+        self.prove(screen, &before)?;
 
-        self.change_both_sides(screen, &preview, &expected).await?;
+        self.change_both_sides(screen, &preview).await?;
         let before = Before::of(self.stage);
-        let second = self.sync(screen, "Sync again: only what differs").await?;
-        self.prove(screen, &before, &expected)?;
+        self.rollout = self.provider.capabilities.rollout.is_some();
+        let heading = if self.rollout {
+            "Sync again: only what differs, and roll it out"
+        } else {
+            "Sync again: only what differs"
+        };
+        let second = self.sync(screen, heading).await?;
+        self.tell_effect(screen, &before, &second)?;
+        self.prove(screen, &before)?;
         self.nothing_left(screen, &preview).await?;
         self.close(screen, &first, &second)
     }
@@ -126,6 +142,9 @@ impl<'a> Story<'a> {
         selection.extend(service);
         if self.references {
             selection.insert("allowReferences", json!(true));
+        }
+        if self.rollout {
+            selection.insert("rollout", json!(true));
         }
         selection
     }

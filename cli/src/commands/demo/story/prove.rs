@@ -1,26 +1,19 @@
 //! The proof, at the simulated provider.
 
-use std::collections::BTreeSet;
-
 use super::{Before, Story};
 use crate::commands::demo::proof;
 use crate::commands::demo::screen::Screen;
 use crate::failure::Outcome;
 
 impl Story<'_> {
-    pub(super) fn prove(
-        &mut self,
-        screen: &mut Screen,
-        before: &Before,
-        expected: &BTreeSet<String>,
-    ) -> Outcome {
+    pub(super) fn prove(&mut self, screen: &mut Screen, before: &Before) -> Outcome {
         screen.step(&format!("Proof: {}", self.words.shown))?;
         let (here, after) = (self.words.here, self.stage.snapshot());
-        let proof = proof::examine(here, &before.values, &after, &self.secrets, expected);
+        let proof = proof::examine(here, &before.values, &after, &self.secrets, &self.expected);
         screen.good(&format!(
             "{} of {} values in {here} are those of the vault, byte for byte",
             proof.arrived,
-            expected.len()
+            self.expected.len()
         ))?;
         if !proof.kept.is_empty() {
             screen.good(&format!(

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Before, REPO, Story, capabilities};
+use super::{REPO, Story};
 use crate::commands::demo::screen::Screen;
 use crate::commands::demo::stage;
-use crate::commands::demo::wire::{Effect, Job, Report, Started};
+use crate::commands::demo::wire::{Job, Report, Started};
 use crate::failure::{Failure, Outcome};
 
 /// How long one sync may take.
@@ -98,43 +98,6 @@ impl Story<'_> {
         screen.good(&format!("{name} saw {calls}, {why}"))?;
         for (kind, count) in stage::kinds(&requests) {
             screen.quiet(&format!("  {count} x {kind}"))?;
-        }
-        Ok(())
-    }
-
-    /// What the sync means for what runs.
-    pub(super) fn tell_effect(
-        &mut self,
-        screen: &Screen,
-        before: &Before,
-        report: &Report,
-    ) -> Outcome {
-        let written = report.created + report.updated;
-        let (name, of) = (&self.provider.display_name, &self.provider.capabilities);
-        let deploys = of.write_effect == Effect::Deploys && written > 0;
-        if let (Some(old), Some(new)) = (before.deployments, self.stage.deployments()) {
-            let begun = new - old;
-            let told = match (begun, self.words.deployment) {
-                (0, word) => format!("no {word} began at {name}"),
-                (1, word) => format!("1 {word} began at {name}"),
-                (count, word) => format!("{count} {word}s began at {name}"),
-            };
-            if (begun > 0) == deploys {
-                screen.good(&told)?;
-            } else {
-                self.wrong += 1;
-                screen.bad(&told)?;
-            }
-        }
-        if report.redeploy_required != (written > 0) {
-            self.wrong += 1;
-            screen.bad(&format!(
-                "{written} values were written, and redeployRequired is {}",
-                report.redeploy_required
-            ))?;
-        } else if written > 0 {
-            let told = capabilities::redeploy(of, self.words);
-            screen.text(&format!("{told} (redeployRequired)."))?;
         }
         Ok(())
     }
