@@ -229,7 +229,7 @@ fn done(answer: &Answer) -> Result<(), Failure> {
 }
 
 /// Secrets. What is none of it, although it is JSON, shows nothing and confirms nothing.
-fn secrets(answer: &Answer) -> Result<AppSecrets, Failure> {
+pub(super) fn secrets(answer: &Answer) -> Result<AppSecrets, Failure> {
     let secrets: AppSecrets = json(answer)?;
     let is_empty = !answer.writes && answer.body.trim_ascii() == b"{}";
     if secrets.is_one() || is_empty {

@@ -6,6 +6,7 @@
 mod apply;
 mod client;
 mod errors;
+pub(crate) mod fuzzing;
 mod projects;
 mod reserved;
 mod rollout;

@@ -19,7 +19,7 @@ pub(super) const USER: &str = "user";
 
 /// What a bundle of tokens reaches.
 #[derive(Debug, PartialEq, Eq)]
-enum Reach {
+pub(super) enum Reach {
     /// All of an organization.
     Organization {
         slug: String,
@@ -31,7 +31,7 @@ enum Reach {
 }
 
 /// What is reached, of the organization that `team_id` names when there are several.
-fn reach(tokens: Vec<TokenInfo>, team_id: Option<&str>) -> Result<Reach, ProviderError> {
+pub(super) fn reach(tokens: Vec<TokenInfo>, team_id: Option<&str>) -> Result<Reach, ProviderError> {
     let slug = |token: &TokenInfo| token.org_slug.clone().filter(|slug| is_provider_ref(slug));
     let mut slugs: BTreeSet<String> = tokens.iter().filter_map(slug).collect();
     if let Some(team) = team_id {
@@ -188,7 +188,7 @@ pub(super) async fn one(
 }
 
 /// An app goes by its name, which is unique at Fly.io and never changes.
-fn project(app: App) -> Option<Project> {
+pub(super) fn project(app: App) -> Option<Project> {
     let id = app.name.filter(|name| is_provider_ref(name))?;
     Some(Project {
         name: shown_name(&id)?,

@@ -29,7 +29,12 @@ pub(super) async fn list(
     session: &Session,
     app: &str,
 ) -> Result<RemoteView, Failure> {
-    let secrets = client.secrets(session, app).await?.secrets();
+    let listed = client.secrets(session, app).await?;
+    Ok(rows(listed.secrets()))
+}
+
+/// The rows of a list.
+pub(super) fn rows(secrets: Vec<AppSecret>) -> RemoteView {
     let mut view = RemoteView::default();
     let mut names = HashSet::new();
     for secret in secrets {
@@ -39,7 +44,7 @@ pub(super) async fn list(
             None => view.incomplete = Some(NAMELESS.to_owned()),
         }
     }
-    Ok(view)
+    view
 }
 
 /// One row; none without a name.
