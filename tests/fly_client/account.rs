@@ -197,6 +197,25 @@ async fn an_app_has_one_environment_and_no_other_name_will_do() {
 }
 
 #[tokio::test]
+async fn an_app_is_kept_by_its_name() {
+    let world = World::new(Preset::Empty).await;
+    let shown = json!({ "id": "jlyv9r5d56v18xrg", "name": APP, "status": "deployed" });
+    world.fly.fault(Fault::next(Action::json(200, &shown)));
+    let found = world
+        .provider
+        .project(&world.session, "jlyv9r5d56v18xrg")
+        .await;
+    assert_eq!(found.unwrap().id, APP);
+    let nameless = json!({ "id": "jlyv9r5d56v18xrg" });
+    world.fly.fault(Fault::next(Action::json(200, &nameless)));
+    let found = world
+        .provider
+        .project(&world.session, "jlyv9r5d56v18xrg")
+        .await;
+    assert_eq!(found.unwrap_err(), ProviderError::Protocol);
+}
+
+#[tokio::test]
 async fn what_it_can_do_is_told() {
     let world = World::new(Preset::Empty).await;
     let can = world.provider.descriptor();
