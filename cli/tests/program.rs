@@ -225,16 +225,28 @@ fn operators_are_made_and_unmade() {
 fn the_doctor_finds_what_is_wrong_shows_no_secret_and_changes_nothing() {
     let home = Home::new();
     let away = format!("http://127.0.0.1:{}", support::free_port());
-    let vercel = ("VERCEL_API_URL", away.as_str());
-    let fresh = home.run_with(&["doctor", "--json"], &[vercel]);
+    let url = |setting| (setting, away.as_str());
+    let providers = [
+        url("VERCEL_API_URL"),
+        url("NETLIFY_API_URL"),
+        url("RAILWAY_API_URL"),
+        url("FLY_API_URL"),
+    ];
+    let fresh = home.run_with(&["doctor", "--json"], &providers);
     assert_eq!(fresh.code, Some(0), "{}", fresh.out);
     let report: serde_json::Value = serde_json::from_str(&fresh.out).unwrap();
     let levels: Vec<_> = report["checks"].as_array().unwrap().iter().collect();
-    assert!(levels.iter().any(|check| check["level"] == "warn"));
+    let warned = levels.iter().filter(|check| check["level"] == "warn");
+    let warned: Vec<_> = warned
+        .map(|check| check["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(warned, ["Vercel", "Netlify", "Railway", "Fly.io"]);
     assert!(!home.data().exists());
 
     let redis = format!("redis://:hunter2@127.0.0.1:{}", support::free_port());
-    let sick = home.run_with(&["doctor"], &[vercel, ("REDIS_URL", &redis)]);
+    let mut settings = providers.to_vec();
+    settings.push(("REDIS_URL", &redis));
+    let sick = home.run_with(&["doctor"], &settings);
     assert_eq!(sick.code, Some(1));
     assert!(sick.out.contains("FAIL  Redis"), "{}", sick.out);
     assert!(!sick.out.contains("hunter2") && !sick.err.contains("hunter2"));

@@ -26,9 +26,10 @@ pub(crate) fn provider(
     state: &ApiState,
     name: ProviderName,
 ) -> Result<Arc<dyn Provider>, ApiError> {
-    state.providers.get(name).ok_or_else(|| {
-        ApiError::conflict("This provider is coming soon; it cannot be connected yet")
-    })
+    state
+        .providers
+        .get(name)
+        .ok_or_else(|| ApiError::conflict("This provider is not available here"))
 }
 
 /// 409 `reconnect-required` for a connection that is known not to work.

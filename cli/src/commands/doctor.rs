@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, CommandFactory};
 use keyway_shared::ambient::Ambient;
 use keyway_shared::config::{
     self, ApiArgs, AuthArgs, ConfigError, Database, Entry, KeyOrigin, MetricsArgs, ProvidersArgs,
-    RedisArgs, RedisSettings, WebhooksArgs, WorkerArgs,
+    ProvidersSettings, RedisArgs, RedisSettings, WebhooksArgs, WorkerArgs,
 };
 use keyway_shared::domain::connection::ProviderName;
 use keyway_shared::providers::ProviderError;
@@ -180,31 +180,40 @@ async fn examine(args: &DoctorArgs) -> Vec<Check> {
         }
     }
     if let Ok(providers) = &providers {
-        let origin = providers.vercel.api_url.as_str();
-        let limit = providers.timeout.min(PATIENCE);
-        let check = match reachable(
-            ProviderName::Vercel,
-            "VERCEL_API_URL",
-            origin,
-            limit,
-            ambient,
-        )
-        .await
-        {
-            Ok(status) => Check::ok("Vercel", format!("{origin} answers (status {status})")),
-            // It did answer: with a redirect, which is never followed.
-            Err(ProviderError::Protocol) => Check::ok("Vercel", format!("{origin} answers")),
-            Err(error) => Check::not_ok(
-                Level::Warn,
-                "Vercel",
-                format!("{origin} cannot be reached: {error}"),
-                "check VERCEL_API_URL, the network, name resolution and the system's certificates; \
-                 syncs wait and are tried again until it answers",
-            ),
-        };
-        checks.push(check);
+        checks.extend(check_providers(providers, &ambient).await);
     }
     checks
+}
+
+/// All of them at the same time: one that is away takes its time.
+async fn check_providers(providers: &ProvidersSettings, ambient: &Ambient) -> Vec<Check> {
+    let (vercel, netlify) = (&providers.vercel.api_url, &providers.netlify.api_url);
+    let (railway, fly) = (&providers.railway.api_url, &providers.fly.api_url);
+    let all = [
+        (ProviderName::Vercel, "Vercel", "VERCEL_API_URL", vercel),
+        (ProviderName::Netlify, "Netlify", "NETLIFY_API_URL", netlify),
+        (ProviderName::Railway, "Railway", "RAILWAY_API_URL", railway),
+        (ProviderName::Fly, "Fly.io", "FLY_API_URL", fly),
+    ];
+    let limit = providers.timeout.min(PATIENCE);
+    let looks = all.map(|(name, shown, setting, origin)| async move {
+        let origin = origin.as_str();
+        match reachable(name, setting, origin, limit, ambient.clone()).await {
+            Ok(status) => Check::ok(shown, format!("{origin} answers (status {status})")),
+            // It did answer: with a redirect, which is never followed.
+            Err(ProviderError::Protocol) => Check::ok(shown, format!("{origin} answers")),
+            Err(error) => Check::not_ok(
+                Level::Warn,
+                shown,
+                format!("{origin} cannot be reached: {error}"),
+                &format!(
+                    "check {setting}, the network, name resolution and the system's certificates; \
+                     syncs wait and are tried again until it answers"
+                ),
+            ),
+        }
+    });
+    futures::future::join_all(looks).await
 }
 
 fn key_origin(origin: Option<&KeyOrigin>) -> Check {

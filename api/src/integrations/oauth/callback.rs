@@ -67,7 +67,7 @@ pub(crate) struct CallbackFields {
         (status = 400, description = "The authorization is declined, spent or too old, or the code is for another account than the address says.", body = String, content_type = "text/html"),
         (status = 403, description = "Another browser began it, or another user is signed in.", body = String, content_type = "text/html"),
         (status = 404, description = "There is no such provider.", body = String, content_type = "text/html"),
-        (status = 409, description = "The provider cannot be connected yet.", body = String, content_type = "text/html"),
+        (status = 409, description = "OAuth with the provider is not set up here.", body = String, content_type = "text/html"),
         (status = 422, description = "A parameter appears twice."),
         (status = 502, description = "The provider did not answer as it should.", body = String, content_type = "text/html"),
         Open
