@@ -378,20 +378,43 @@ fn the_demo_of_railway_keeps_references_and_seals() {
 }
 
 #[test]
+fn the_demo_of_fly_stages_and_then_rolls_out() {
+    demo_of(
+        "fly",
+        &[
+            "Destination: the app my-app, whose only environment is called production.",
+            "Values are never shown to anybody: a list has names, and a digest of each value.",
+            "12 of 12 values in my-app are those of the vault, byte for byte",
+            "skip, a name of the platform: PRIMARY_REGION",
+            "no machine was updated or restarted: all run with what they had",
+            "redeployRequired is true What runs has the old values",
+            "4 of 4 machines have every value of the vault",
+            "4 of 4 kept every part of their config, and whether they are started",
+            "Fly.io saw 1 call, to know it",
+            "shown as a digest only, and it is the digest of what was written",
+        ],
+    );
+}
+
+#[test]
 fn the_demo_takes_a_file_of_ones_own() {
     let home = Home::new();
     let file = home.file(".env", "ONLY=hunter2\nOTHER=\"two\nlines\"\n");
-    let demo = home.run(&[
-        "demo",
-        "--latency-ms",
-        "0",
-        "--preset",
-        "starter",
-        "--env-file",
-        &file,
-    ]);
-    assert_eq!(demo.code, Some(0), "{}{}", demo.out, demo.err);
-    assert!(demo.out.contains("ONLY") && !demo.out.contains("hunter2"));
+    for provider in ["vercel", "netlify", "railway", "fly"] {
+        let demo = home.run(&[
+            "demo",
+            "--provider",
+            provider,
+            "--latency-ms",
+            "0",
+            "--preset",
+            "starter",
+            "--env-file",
+            &file,
+        ]);
+        assert_eq!(demo.code, Some(0), "{}{}", demo.out, demo.err);
+        assert!(demo.out.contains("ONLY") && !demo.out.contains("hunter2"));
+    }
     let missing = home.run(&["demo", "--env-file", "/nowhere/.env"]);
     assert_eq!(missing.code, Some(2));
 }

@@ -3,6 +3,7 @@
 //! by what our API tells of it, and never by its name.
 
 mod calls;
+mod fly;
 mod netlify;
 mod railway;
 mod snapshot;
@@ -31,6 +32,8 @@ pub(super) enum ProviderChoice {
     Netlify,
     /// Railway
     Railway,
+    /// Fly.io
+    Fly,
 }
 
 impl ProviderChoice {
@@ -40,6 +43,7 @@ impl ProviderChoice {
             Self::Vercel => include_str!("../samples/vercel.env"),
             Self::Netlify => include_str!("../samples/netlify.env"),
             Self::Railway => include_str!("../samples/railway.env"),
+            Self::Fly => include_str!("../samples/fly.env"),
         }
     }
 }
@@ -121,6 +125,8 @@ pub(super) struct Words {
     pub(super) destination: &'static str,
     /// The same, shortly, and as a snapshot names it.
     pub(super) here: &'static str,
+    /// What it calls variables.
+    pub(super) variables: &'static str,
     /// What it calls environments.
     pub(super) environments: &'static str,
     /// What a snapshot shows.
@@ -143,5 +149,6 @@ pub(super) async fn start(
         ProviderChoice::Vercel => Box::new(vercel::OnVercel::start(preset, latency).await?),
         ProviderChoice::Netlify => Box::new(netlify::OnNetlify::start(preset, latency).await?),
         ProviderChoice::Railway => Box::new(railway::OnRailway::start(preset, latency).await?),
+        ProviderChoice::Fly => Box::new(fly::OnFly::start(preset, latency).await?),
     })
 }

@@ -27,6 +27,7 @@ const WORDS: Words = Words {
     service: None,
     destination: "the context production of the site my-app",
     here: CONTEXT,
+    variables: "variables",
     environments: "contexts",
     shown: "what a deploy at the simulated Netlify would get in each context",
     deployment: "build",

@@ -18,6 +18,7 @@ const WORDS: Words = Words {
     service: Some(SERVICE),
     destination: "the service web in the environment production of the project my-app",
     here: "web in production",
+    variables: "variables",
     environments: "environments",
     shown: "what the simulated Railway has for each service, as it is written there",
     deployment: "deployment",

@@ -18,6 +18,7 @@ const WORDS: Words = Words {
     service: None,
     destination: "the environment production of the project my-app",
     here: ENVIRONMENT,
+    variables: "variables",
     environments: "environments",
     shown: "what a deployment at the simulated Vercel would get",
     deployment: "deployment",

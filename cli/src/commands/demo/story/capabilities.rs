@@ -5,7 +5,7 @@ use crate::commands::demo::wire::{Capabilities, Effect, Reading, Rollout};
 
 /// How the provider is read and written, and what writes set off.
 pub(super) fn sentences(of: &Capabilities, words: &Words) -> Vec<String> {
-    let mut told = vec![reading(of), calls(of), effects(of, words)];
+    let mut told = vec![reading(of), calls(of, words), effects(of, words)];
     told.extend(of.rollout.map(rollout));
     told
 }
@@ -25,15 +25,16 @@ fn reading(of: &Capabilities) -> String {
     }
 }
 
-fn calls(of: &Capabilities) -> String {
+fn calls(of: &Capabilities, words: &Words) -> String {
     let many = |limit: Option<u32>| match limit {
         None => "any number".to_owned(),
         Some(1) => "one".to_owned(),
         Some(limit) => format!("up to {limit}"),
     };
     format!(
-        "A call creates {} of variables, updates {}, deletes {}.",
+        "A call creates {} of {}, updates {}, deletes {}.",
         many(of.creates_per_call),
+        words.variables,
         many(of.updates_per_call),
         many(of.deletes_per_call)
     )
@@ -62,7 +63,10 @@ fn effect(of: Effect, words: &Words) -> String {
 fn rollout(of: Rollout) -> String {
     let step = match of {
         Rollout::Redeploy => "deploys the service once more, as it is",
-        Rollout::Machines => "updates each machine, with the config that it has",
+        Rollout::Machines => {
+            "updates each machine with the config that it has, and so with all that is staged, by \
+             whomever"
+        }
         Rollout::Build => "begins a build",
     };
     format!("Asked to (rollout), a sync that has written everything {step}.")
@@ -110,8 +114,8 @@ pub(super) const fn rolled_out(of: &Capabilities) -> &'static str {
             "What the build makes has everything that was written by both syncs, once it is published."
         }
         Some(Rollout::Machines) | None => {
-            "Each machine was updated, with its own config, and has everything that was staged by both \
-             syncs."
+            "Each machine was updated with its own config, and so has all that was staged, by both \
+             syncs and by others."
         }
     }
 }

@@ -22,7 +22,8 @@ impl Story<'_> {
         let body = json!({ "token": self.stage.token() });
         let connected: Connected = self.client.post(&path, &body).await?;
         let user = connected.user;
-        let team = user.team_name.map(|team| format!(" of {team}"));
+        let team = user.team_name.filter(|team| *team != user.username);
+        let team = team.map(|team| format!(" of {team}"));
         screen.good(&format!(
             "connected as {}{}; the token is kept encrypted",
             user.username,

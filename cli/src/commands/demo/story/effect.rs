@@ -14,13 +14,11 @@ impl Story<'_> {
         report: &Report,
     ) -> Outcome {
         let written = report.created + report.updated > 0;
-        let units = report.rollout.as_deref().unwrap_or_default();
-        let rolled = !units.is_empty();
-        let told = if rolled {
-            format!("rolled out, as the sync was told to: {}", names(units))
-        } else {
-            "not rolled out, since the sync was not told to".to_owned()
-        };
+        let rolled = report.rollout.is_some();
+        let told = report.rollout.as_deref().map_or_else(
+            || "not rolled out, since the sync was not told to".to_owned(),
+            |units| format!("rolled out, as the sync was told to: {}", names(units)),
+        );
         // Where there is nothing to ask for, there is nothing to say.
         if self.provider.capabilities.rollout.is_some() {
             self.check(screen, rolled == (self.rollout && written), &told)?;
@@ -73,7 +71,8 @@ impl Story<'_> {
             let of_vault = self.carried().filter(has).count();
             current += usize::from(of_vault == total);
             let config = was.is_some_and(|was| was.config == machine.config);
-            same += usize::from(config);
+            let state = was.is_some_and(|was| was.state == machine.state);
+            same += usize::from(config && state);
             rows.push(vec![
                 machine.id.clone(),
                 machine.group.clone(),
@@ -85,9 +84,11 @@ impl Story<'_> {
         screen.table(&rows)?;
         let all = new.len();
         if rolled {
-            let told = format!("{current} of {all} machines run with every value of the vault");
+            let told = format!("{current} of {all} machines have every value of the vault");
             self.check(screen, current == all, &told)?;
-            let told = format!("{same} of {all} kept every part of their config");
+            let told = format!(
+                "{same} of {all} kept every part of their config, and whether they are started"
+            );
             self.check(screen, same == all && old.len() == all, &told)?;
             return Ok(());
         }
@@ -120,7 +121,10 @@ impl Story<'_> {
 fn names(units: &[Unit]) -> String {
     let names: Vec<_> = units
         .iter()
-        .map(|unit| unit.name.as_deref().unwrap_or(&unit.unit))
+        .map(|unit| match &unit.name {
+            Some(name) => format!("{name} ({})", unit.unit),
+            None => unit.unit.clone(),
+        })
         .collect();
     names.join(", ")
 }

@@ -14,12 +14,14 @@ impl Story<'_> {
                 self.wrong
             )));
         }
+        let rollout = second.rollout.as_ref().map(|_| " and a rollout");
         screen.title(&format!(
-            "\nDone: {} values written with {} calls, then {} with {} calls; every value is \
+            "\nDone: {} values written with {} calls, then {}{} with {} calls; every value is \
              where it belongs.",
             first.created + first.updated,
             first.provider_calls,
             second.created + second.updated,
+            rollout.unwrap_or_default(),
             second.provider_calls
         ))?;
         screen.line("Next: `keyway demo --keep` to try the API, `keyway serve` to run it.")?;

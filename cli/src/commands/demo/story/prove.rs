@@ -3,6 +3,7 @@
 use super::{Before, Story};
 use crate::commands::demo::proof;
 use crate::commands::demo::screen::Screen;
+use crate::commands::demo::stage::{Held, Place};
 use crate::failure::Outcome;
 
 impl Story<'_> {
@@ -24,20 +25,26 @@ impl Story<'_> {
         }
         let elsewhere: usize = proof.untouched.values().sum();
         let places = proof.untouched.iter();
-        let places: Vec<String> = places
+        let places: Vec<_> = places
             .map(|(at, count)| format!("{count} in {at}"))
             .collect();
-        screen.good(&format!(
-            "{elsewhere} elsewhere are as they were: {}",
-            places.join(", ")
-        ))?;
-        if let Some(mark) = &self.provider.capabilities.reference {
-            let here = after.iter().filter(|(place, _)| place.at == here);
-            let references = here.filter(|(_, held)| held.value.contains(mark));
-            let names: Vec<_> = references.map(|(place, _)| place.key.clone()).collect();
+        if elsewhere > 0 {
+            screen.good(&format!(
+                "{elsewhere} elsewhere are as they were: {}",
+                places.join(", ")
+            ))?;
+        }
+        let reference = self.provider.capabilities.reference.as_ref();
+        let refers = |place: &Place, held: &Held| {
+            let marked = reference.is_some_and(|mark| held.value.contains(mark));
+            place.at == here && marked
+        };
+        let references = after.iter().filter(|(place, held)| refers(place, held));
+        let references: Vec<_> = references.map(|(place, _)| place.key.clone()).collect();
+        if !references.is_empty() {
             screen.good(&format!(
                 "references are as they were written, not what they stand for: {}",
-                names.join(", ")
+                references.join(", ")
             ))?;
         }
         let shared = self.stage.shared();
