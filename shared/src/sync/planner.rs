@@ -24,6 +24,8 @@ pub struct Rules {
     pub allows: fn(&str) -> bool,
     /// What begins a reference to another variable inside of a value.
     pub reference: Option<&'static str>,
+    /// Each delete deploys by itself.
+    pub delete_deploys: bool,
     /// Its limits.
     pub limits: Limits,
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::stage::Values;
-use crate::world::World;
+use crate::world::{SYNC, World};
 
 crate::for_every_provider!(
     a_push_does_what_its_preview_says_and_nothing_else,
@@ -17,6 +17,9 @@ crate::for_every_provider!(
     unreadable_values_are_written_once_and_then_known_where_that_can_be,
     awkward_values_arrive_as_they_are,
     reserved_names_are_left_out,
+    a_secret_is_made_where_that_can_be_and_refused_where_not,
+    deletes_say_when_they_deploy,
+    a_rollout_is_for_those_who_ask_and_where_there_is_one,
 );
 
 /// The keys of a report or a preview's list.
@@ -239,4 +242,55 @@ async fn reserved_names_are_left_out(world: World) {
     assert!(warned.clone().any(|warning| warning["code"] == "reserved"));
     world.synced(&json!({})).await;
     assert_eq!(world.stage.here(), values(&[("ONE", "value-one")]));
+}
+
+async fn a_secret_is_made_where_that_can_be_and_refused_where_not(world: World) {
+    let can = world.capabilities().await;
+    let made = can["canMakeWriteOnly"] == true || can["reading"] == "digest";
+    let wish = json!({ "variableType": "sensitive" });
+    world.set_vault(&[("ONE", "value-one")]).await;
+    if !made {
+        // A value that everybody can read would be no answer to that.
+        let refused = world.me.post(SYNC, world.fields(&wish)).await;
+        refused.refuses(&["variableType"]);
+        return assert!(world.stage.here().is_empty());
+    }
+    world.synced(&wish).await;
+    assert_eq!(world.stage.here(), values(&[("ONE", "value-one")]));
+    let diff = world.preview(&json!({ "verify": true })).await;
+    assert_eq!(diff["reasons"]["ONE"], "unchanged", "{diff}");
+}
+
+async fn deletes_say_when_they_deploy(world: World) {
+    world.stage.set("GONE", "theirs-1");
+    world.set_vault(&[("ONE", "value-one")]).await;
+    let preview = world.preview(&json!({ "allowDelete": true })).await;
+    let warned = preview["warnings"].as_array().unwrap().iter();
+    let told = warned.filter(|warning| warning["code"] == "deletes-deploy");
+    let told: Vec<_> = told.map(|warning| warning["keys"].clone()).collect();
+    if world.capabilities().await["deleteEffect"] == "deploys" {
+        assert_eq!(told, [json!(["GONE"])]);
+    } else {
+        assert!(told.is_empty());
+    }
+}
+
+async fn a_rollout_is_for_those_who_ask_and_where_there_is_one(world: World) {
+    let wish = json!({ "rollout": true });
+    world.set_vault(&[("ONE", "value-one")]).await;
+    if world.capabilities().await["rollout"].is_null() {
+        let refused = world.me.post(SYNC, world.fields(&wish)).await;
+        return refused.refuses(&["rollout"]);
+    }
+    let report = world.synced(&json!({})).await;
+    assert_eq!(report["redeployRequired"], true);
+    assert!(report["rollout"].is_null(), "{report}");
+    world.set_vault(&[("ONE", "another")]).await;
+    let report = world.synced(&wish).await;
+    assert_eq!(report["redeployRequired"], false, "{report}");
+    let units = report["rollout"].as_array().unwrap();
+    assert!(!units.is_empty() && units.iter().all(|unit| unit["status"] == "done"));
+    // Nothing to put into effect.
+    let report = world.synced(&wish).await;
+    assert!(report["rollout"].is_null(), "{report}");
 }

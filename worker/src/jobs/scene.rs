@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use futures::{StreamExt, TryStreamExt};
 use keyway_shared::domain::job::{ErrorCode, JobKind, project_key};
 use keyway_shared::domain::vault::VaultSnapshot;
+use keyway_shared::providers::capabilities::Effect;
 use keyway_shared::providers::{Provider, ProviderError, Session, Target};
 use keyway_shared::secret::Secret;
 use keyway_shared::sync::filter::KeyFilter;
@@ -363,6 +364,7 @@ impl Run<'_> {
                 reserved: is.reserved,
                 allows: is.allows_name,
                 reference: is.values.reference,
+                delete_deploys: is.writes.delete_effect == Effect::Deploys,
                 limits: is.limits,
             },
         })

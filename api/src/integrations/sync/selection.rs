@@ -3,7 +3,7 @@
 use keyway_shared::domain::names::{PROVIDER_REF_RULE, is_provider_ref};
 use keyway_shared::providers::Descriptor;
 use keyway_shared::providers::capabilities::Reading;
-use keyway_shared::sync::options::{Direction, SyncRequest};
+use keyway_shared::sync::options::{Direction, SyncRequest, VariableType};
 use uuid::Uuid;
 
 use crate::error::{ApiError, FieldError};
@@ -81,6 +81,14 @@ pub(in crate::integrations) fn can_be_done(
         let name = provider.display_name;
         let message = format!("{name} never shows values: nothing can be pulled from it");
         return Err(ApiError::field("direction", message));
+    }
+    let values = provider.values;
+    let hides =
+        values.reading == Reading::Digest || values.write_only.is_some_and(|kind| kind.can_be_made);
+    if request.variable_type == VariableType::Sensitive && !hides {
+        let name = provider.display_name;
+        let message = format!("{name} has no call that makes a variable which nobody can read");
+        return Err(ApiError::field("variableType", message));
     }
     if !request.rollout {
         return Ok(());

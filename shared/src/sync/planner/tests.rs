@@ -16,6 +16,7 @@ struct World {
     foreign: BTreeSet<String>,
     limits: Limits,
     reference: Option<&'static str>,
+    delete_deploys: bool,
 }
 
 fn destination() -> Destination {
@@ -68,6 +69,7 @@ impl World {
                 public_prefixes: &["NEXT_PUBLIC_"],
             },
             reference: None,
+            delete_deploys: false,
         }
     }
 
@@ -121,6 +123,7 @@ impl World {
                 },
                 allows: names::is_secret_name,
                 reference: self.reference,
+                delete_deploys: self.delete_deploys,
                 limits: self.limits,
             },
         })

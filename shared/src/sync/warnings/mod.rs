@@ -43,6 +43,8 @@ words! {
         Reference = "reference",
         /// References at the provider that would be overwritten with what is none.
         ReplacesReference = "replaces-reference",
+        /// Deletes that deploy, each by itself.
+        DeletesDeploy = "deletes-deploy",
         /// A sync makes more calls than the account may make at once, and waits in between.
         Budget = "budget",
         /// A sync of the project was under way, so that what is shown may not be what it leaves.
@@ -130,6 +132,17 @@ pub fn warnings(inputs: &Inputs<'_>, plan: &Plan, refusal: Option<&Refusal>) -> 
         }
         sizes(inputs, plan, &mut warn);
         references(inputs, plan, &mut warn);
+        let gone: Vec<_> = plan
+            .with(Action::Delete)
+            .map(|one| one.key.clone())
+            .collect();
+        if inputs.rules.delete_deploys && !gone.is_empty() {
+            let message =
+                "The provider deploys at each delete, with no way around it; what is created and \
+                           updated waits for a deployment."
+                    .to_owned();
+            warn(WarningCode::DeletesDeploy, message, gone);
+        }
     }
     let reserved = keys_with(plan, |key, reason| {
         let of_source = if pushes {

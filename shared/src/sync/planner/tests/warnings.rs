@@ -29,6 +29,17 @@ fn nothing_to_say_about_an_ordinary_plan() {
 }
 
 #[test]
+fn deletes_that_deploy_are_told() {
+    let mut world = World::new(Direction::Push)
+        .vault("KEY", "1")
+        .remote(row("OLD", known("1")))
+        .remote(row("OLDER", known("1")));
+    world.delete_deploys = true;
+    assert!(world.warnings().is_empty());
+    assert_eq!(world.delete().warnings(), ["deletes-deploy OLD,OLDER"]);
+}
+
+#[test]
 fn limits_are_told_before_they_are_met() {
     let mut world = World::new(Direction::Push);
     world.limits.max_variables = Some(10);
