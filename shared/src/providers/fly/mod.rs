@@ -25,14 +25,15 @@ use super::capabilities::{
 };
 use super::http::{HttpClient, SetupError};
 use super::{
-    Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Project, Provider,
-    ProviderError, Return, RolledOut, Session, Target,
+    Applied, ApplyOptions, CallFamily, Change, Cost, Departure, Descriptor, Grant, Journal,
+    Project, Provider, ProviderError, Return, RolledOut, Session, Target,
 };
 use crate::ambient::Ambient;
 use crate::domain::connection::{ProviderAccount, ProviderName};
 use crate::domain::names::is_secret_name;
 use crate::secret::Secret;
 use crate::sync::limits::Limits;
+use crate::sync::plan::Plan;
 use crate::sync::remote::{Destination, RemoteView};
 
 /// What the configuration says of Fly.io.
@@ -201,6 +202,13 @@ impl Provider for Fly {
         destination: &Destination,
     ) -> Result<RemoteView, ProviderError> {
         Ok(rows::list(&self.client, session, &destination.project_id).await?)
+    }
+
+    /// What is set and what is unset goes together.
+    fn cost(&self, _view: &RemoteView, _destination: &Destination, plan: &Plan) -> Cost {
+        let mut cost = Cost::default();
+        cost.add(CallFamily::Update, usize::from(plan.writes()));
+        cost
     }
 
     async fn apply(
