@@ -23,6 +23,8 @@ pub(super) struct Provider {
 pub(super) struct Capabilities {
     pub(super) reading: Reading,
     pub(super) write_only_type: Option<String>,
+    /// Whether a value that was written here is known to be still there without reading it.
+    pub(super) stamps_writes: bool,
     pub(super) reference: Option<String>,
     pub(super) creates_per_call: Option<u32>,
     pub(super) updates_per_call: Option<u32>,
@@ -100,6 +102,8 @@ pub(super) struct Preview {
     pub(super) to_skip: Vec<String>,
     #[serde(default)]
     pub(super) reasons: BTreeMap<String, String>,
+    /// How many calls a sync makes.
+    pub(super) provider_calls: u64,
     #[serde(default)]
     pub(super) warnings: Vec<Warning>,
 }

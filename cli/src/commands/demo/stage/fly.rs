@@ -11,6 +11,9 @@ use super::{Held, Machine, Place, Preset, Snapshot, Stage, Words};
 
 const OTHERS: [&str; 4] = [STAGING_APP, BARE_APP, "hobby", OTHER_APP];
 
+/// How long people take from one step to the next.
+const STEP: Duration = Duration::from_secs(5);
+
 const WORDS: Words = Words {
     projects: "apps",
     service: None,
@@ -105,7 +108,9 @@ impl Stage for OnFly {
         self.0.requests()
     }
 
-    fn forget_requests(&self) {
+    fn begin_step(&self) {
+        // Its limits count by the second.
+        self.0.advance(STEP);
         self.0.reset_calls();
     }
 }

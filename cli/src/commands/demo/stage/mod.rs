@@ -95,8 +95,8 @@ pub(super) trait Stage: Send + Sync {
     /// The calls of the provider's API.
     fn requests(&self) -> Vec<RequestRecord>;
 
-    /// Forgets the calls so far.
-    fn forget_requests(&self);
+    /// Forgets the calls so far: a step of the story begins, some seconds after the one before.
+    fn begin_step(&self);
 }
 
 /// A machine, and what it runs with.

@@ -149,7 +149,7 @@ impl Stage for OnNetlify {
         self.0.requests()
     }
 
-    fn forget_requests(&self) {
+    fn begin_step(&self) {
         self.0.reset_calls();
     }
 }

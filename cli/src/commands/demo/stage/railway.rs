@@ -126,7 +126,7 @@ impl Stage for OnRailway {
         self.0.requests()
     }
 
-    fn forget_requests(&self) {
+    fn begin_step(&self) {
         self.0.reset_calls();
     }
 }

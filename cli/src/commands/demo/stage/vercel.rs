@@ -100,7 +100,7 @@ impl Stage for OnVercel {
         self.0.requests()
     }
 
-    fn forget_requests(&self) {
+    fn begin_step(&self) {
         self.0.reset_calls();
     }
 }

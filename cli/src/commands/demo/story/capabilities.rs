@@ -76,9 +76,13 @@ fn rollout(of: Rollout) -> String {
 pub(super) fn unverifiable(of: &Capabilities) -> &'static str {
     match of.reading {
         Reading::Digest => {
-            "A digest tells nothing of a value that somebody else has set, so a sync sets it."
+            "A digest tells nothing of a value that somebody else has set, so a sync sets it. From \
+             then on it is known."
         }
-        _ => "What cannot be read cannot be compared, so a sync writes it.",
+        _ if of.stamps_writes => {
+            "What cannot be read cannot be compared, so a sync writes it. From then on it is known."
+        }
+        _ => "What cannot be read cannot be compared, so each sync writes it.",
     }
 }
 

@@ -101,16 +101,6 @@ impl Story<'_> {
         self.check(screen, !touched, told)
     }
 
-    fn check(&mut self, screen: &Screen, right: bool, told: &str) -> Outcome {
-        if right {
-            screen.good(told)?;
-        } else {
-            self.wrong += 1;
-            screen.bad(told)?;
-        }
-        Ok(())
-    }
-
     /// What the vault carries over.
     fn carried(&self) -> impl Iterator<Item = (&String, &str)> {
         let expected = self.expected.iter();

@@ -111,6 +111,9 @@ impl<'a> Story<'a> {
         let before = Before::of(self.stage);
         let heading = format!("Sync: push the vault to {name}");
         let first = self.sync(screen, &heading).await?;
+        let said = preview.provider_calls;
+        let told = format!("as many as the preview had said: {said}");
+        self.check(screen, first.provider_calls == said, &told)?;
         self.tell_effect(screen, &before, &first)?;
         self.prove(screen, &before)?;
 
@@ -127,6 +130,17 @@ impl<'a> Story<'a> {
         self.prove(screen, &before)?;
         self.nothing_left(screen, &preview).await?;
         self.close(screen, &first, &second)
+    }
+
+    /// Tells what ought to be so, and counts it when it is not.
+    fn check(&mut self, screen: &Screen, right: bool, told: &str) -> Outcome {
+        if right {
+            screen.good(told)?;
+        } else {
+            self.wrong += 1;
+            screen.bad(told)?;
+        }
+        Ok(())
     }
 
     /// What is synced with what, as a query and as a body have it.

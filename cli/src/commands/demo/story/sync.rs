@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 impl Story<'_> {
     pub(super) async fn sync(&mut self, screen: &mut Screen, heading: &str) -> Outcome<Report> {
         screen.step(heading)?;
-        self.stage.forget_requests();
+        self.stage.begin_step();
         let path = format!("/v1/integrations/vaults/{REPO}/sync");
         let begun = self.ambient.elapsed();
         let started: Started = self.client.start(&path, &json!(self.selection())).await?;
