@@ -20,14 +20,15 @@ use crate::idempotency::mark;
 use crate::schema::{Body, Conflicting, Guarded, Missing, Outside};
 use crate::state::ApiState;
 
-const MAX_TOKEN: usize = 4_096;
+/// Bundles of tokens are long.
+const MAX_TOKEN: usize = 16_384;
 
 /// A pasted token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConnectBody {
     /// The provider's token.
-    #[schema(value_type = String, write_only, min_length = 1, max_length = 4096)]
+    #[schema(value_type = String, write_only, min_length = 1, max_length = 16384)]
     token: Secret,
     /// The team that it is to be used for; without it, the user's own account.
     team_id: Option<String>,

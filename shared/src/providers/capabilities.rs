@@ -182,6 +182,8 @@ pub struct Writes {
     pub delete_effect: Effect,
     /// What a sync can do to put into effect what it wrote; `None`: nothing.
     pub rollout: Option<Rollout>,
+    /// The only environment whose values that puts into effect; `None`: any.
+    pub rollout_of: Option<&'static str>,
 }
 
 /// How many calls an account may make.

@@ -118,6 +118,7 @@ mod tests {
         effect: Effect::NextDeployment,
         delete_effect: Effect::NextDeployment,
         rollout: None,
+        rollout_of: None,
     };
 
     const APART: Budgets = Budgets::Apart(&[

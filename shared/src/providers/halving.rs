@@ -8,6 +8,8 @@ const PATIENCE: usize = 40;
 #[derive(Debug)]
 pub(super) struct Halving {
     window: usize,
+    /// Most that is taken at once, as far as was found out.
+    ceiling: usize,
     refusals: usize,
 }
 
@@ -26,6 +28,7 @@ impl Halving {
     pub(super) const fn new() -> Self {
         Self {
             window: usize::MAX,
+            ceiling: usize::MAX,
             refusals: 0,
         }
     }
@@ -37,14 +40,25 @@ impl Halving {
 
     /// They were taken.
     pub(super) const fn taken(&mut self) {
-        self.window = usize::MAX;
+        self.window = self.ceiling;
+    }
+
+    /// So many were too much at once, whatever they are.
+    pub(super) const fn too_large(&mut self, size: usize) {
+        self.ceiling = if size > 1 { size / 2 } else { 1 };
+        self.window = self.ceiling;
+    }
+
+    /// How many calls were refused.
+    pub(super) const fn refusals(&self) -> usize {
+        self.refusals
     }
 
     /// So many were refused together.
     pub(super) const fn refused(&mut self, size: usize) -> Next {
         self.refusals += 1;
         if size <= 1 {
-            self.window = usize::MAX;
+            self.window = self.ceiling;
             Next::Found
         } else if self.refusals >= PATIENCE {
             Next::GiveUp
@@ -80,6 +94,26 @@ mod tests {
         }
         assert_eq!(found, Some(bad));
         assert!(calls <= 60, "{calls}");
+    }
+
+    #[test]
+    fn what_is_too_large_stays_small_and_is_no_refusal() {
+        let (mut left, mut calls) = (1_000, 0);
+        let mut halving = Halving::new();
+        while left > 0 {
+            let size = halving.size(left);
+            calls += 1;
+            if size > 10 {
+                halving.too_large(size);
+            } else {
+                halving.taken();
+                left -= size;
+            }
+        }
+        assert_eq!(
+            (halving.refusals(), calls),
+            (0, 7 + 1_000_usize.div_ceil(7))
+        );
     }
 
     #[test]

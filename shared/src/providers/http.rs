@@ -17,11 +17,13 @@ use super::message::{Answer, Body, Call, Verb};
 use super::{CallEnd, CallFamily, ProviderError, Quota, Session};
 use crate::ambient::Ambient;
 use crate::domain::connection::ProviderName;
-use crate::domain::names::is_provider_ref;
 
 /// Largest answer that is read, after decompression. A project with a thousand variables of the
 /// largest size would need more, but a deployment of it cannot exist.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// Longest segment of a path: more than the longest name of a variable.
+const MAX_SEGMENT: usize = 1_024;
 
 /// Stands for the status of an answer that has not come.
 const NO_ANSWER: u16 = 0;
@@ -173,7 +175,11 @@ impl HttpClient {
         call: &Call<'_>,
         body: Body,
     ) -> Result<reqwest::RequestBuilder, ProviderError> {
-        let path = fill(call.route, &call.segments).ok_or(ProviderError::NotFound)?;
+        let path = fill(call.route, &call.segments).ok_or_else(|| ProviderError::Invalid {
+            code: "name".to_owned(),
+            message: "A name is none that could be sent to the provider. (name)".to_owned(),
+            key: None,
+        })?;
         let url = format!("{}{path}", self.origin);
         let mut request = match call.verb {
             Verb::Get => self.client.get(url),
@@ -312,6 +318,12 @@ fn transport(error: &reqwest::Error, writes: bool) -> ProviderError {
     }
 }
 
+/// Whether it stays one segment of a path once it is encoded.
+fn is_segment(text: &str) -> bool {
+    let is_short = (1..=MAX_SEGMENT).contains(&text.len());
+    is_short && text != "." && text != ".." && !text.chars().any(char::is_control)
+}
+
 /// Fills the `{…}` of a route, each with one percent-encoded segment. `None` when a segment could
 /// not be one, or when their number differs.
 fn fill(route: &str, segments: &[&str]) -> Option<String> {
@@ -320,7 +332,7 @@ fn fill(route: &str, segments: &[&str]) -> Option<String> {
     let mut segments = segments.iter();
     while let Some((before, after)) = rest.split_once('{') {
         let (_, after) = after.split_once('}')?;
-        let segment = segments.next().filter(|segment| is_provider_ref(segment))?;
+        let segment = segments.next().filter(|segment| is_segment(segment))?;
         path.push_str(before);
         path.extend(utf8_percent_encode(segment, SEGMENT));
         rest = after;
@@ -457,7 +469,11 @@ mod tests {
             Some("/v1/projects/a%2Fb%3Fc%23d%25/env/%C3%A9")
         );
         assert_eq!(fill("/v1/{project}", &[".."]), None);
-        assert_eq!(fill("/v1/{project}", &["a b"]), None);
+        assert_eq!(
+            fill("/v1/{project}", &["a b"]).as_deref(),
+            Some("/v1/a%20b")
+        );
+        assert_eq!(fill("/v1/{project}", &["a\nb"]), None);
         assert_eq!(fill("/v1/{project}", &[]), None);
         assert_eq!(fill("/v1", &["x"]), None);
     }

@@ -23,6 +23,8 @@ use crate::engine::guard::Stop;
 pub(super) struct Standing {
     pub(super) asker: Asker,
     pub(super) environment: Environment,
+    /// The revision of it that the last full success of the link was about, for an automatic run.
+    pub(super) synced_revision: Option<i64>,
 }
 
 /// What a run may work with.
@@ -82,15 +84,20 @@ impl Run<'_> {
         if connection.status == ConnectionStatus::NeedsReconnect {
             return Err(Failure::Provider(ProviderError::Unauthorized));
         }
+        let mut synced_revision = None;
         if let Some(id) = job.request.link_id.filter(|_| self.is_automatic()) {
             // Its owner may have forbidden since what the job was accepted for.
             let link = tx.find_link(job.vault_id, id).await?;
-            if !link.is_some_and(|link| link.agrees(&job.request)) {
-                return Err(Failure::Stopped(Stop::Cancelled));
-            }
+            let link = link.filter(|link| link.agrees(&job.request));
+            let link = link.ok_or(Failure::Stopped(Stop::Cancelled))?;
+            synced_revision = link.upkeep.synced_revision;
         }
         Ok(Granted {
-            standing: Standing { asker, environment },
+            standing: Standing {
+                asker,
+                environment,
+                synced_revision,
+            },
             connection,
             credential,
         })

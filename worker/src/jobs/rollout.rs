@@ -3,7 +3,7 @@
 use keyway_shared::domain::job::ErrorCode;
 use keyway_shared::domain::names::shown_name;
 use keyway_shared::domain::report::{KeyOutcome, RolloutStatus, RolloutUnit};
-use keyway_shared::providers::{ProviderError, RolledOut};
+use keyway_shared::providers::{ProviderError, RolledOut, capabilities};
 use keyway_shared::store::Renewal;
 use keyway_shared::sync::plan::Action;
 
@@ -35,6 +35,11 @@ impl Run<'_> {
         if !(self.job.request.rollout && can_be) || outcomes.iter().any(KeyOutcome::failed) {
             return Ok(None);
         }
+        // Else each run of a link would deploy for a value that no run can know.
+        if self.has_nothing_new(scene, outcomes) && !scene.rollout_due {
+            self.learn(|learnt| learnt.rollout_due = Some(false));
+            return Ok(None);
+        }
         let done = outcomes.iter().filter(|one| one.action != Action::Skip);
         let done: Vec<KeyOutcome> = done.cloned().collect();
         if done.is_empty() && !scene.rollout_due {
@@ -64,6 +69,15 @@ impl Run<'_> {
             .judge(provider, session, Failure::Provider(error))
             .await
         {
+            // A machine that has the values is only looked at; a build or a deployment would be begun once
+            // more for each try.
+            Failure::Provider(ProviderError::OutcomeUnknown)
+                if scene.provider.descriptor().writes.rollout
+                    != Some(capabilities::Rollout::Machines) =>
+            {
+                self.learn(|learnt| learnt.rollout_due = Some(false));
+                Ok(Some(Rollout::unconfirmed()))
+            }
             Failure::Provider(error) if is_final(&error) => Ok(Some(Rollout::failed(&error))),
             failure => Err(failure),
         }
@@ -76,6 +90,16 @@ impl Rollout {
         let error = describe(&units).map(|text| (ErrorCode::RolloutFailed, text));
         let units = Some(units);
         Self { units, error }
+    }
+
+    /// It may have begun, and is not begun once more.
+    fn unconfirmed() -> Self {
+        let message = "Everything was written. The provider did not confirm the rollout: look there \
+                       whether it has begun.";
+        Self {
+            units: None,
+            error: Some((ErrorCode::RolloutFailed, message.to_owned())),
+        }
     }
 
     /// It failed as a whole, and no later run would be spared that.

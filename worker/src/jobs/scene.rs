@@ -7,13 +7,14 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use futures::{StreamExt, TryStreamExt};
 use keyway_shared::domain::job::{ErrorCode, JobKind, project_key};
+use keyway_shared::domain::report::KeyOutcome;
 use keyway_shared::domain::vault::VaultSnapshot;
 use keyway_shared::providers::capabilities::Effect;
 use keyway_shared::providers::{Provider, ProviderError, Session, Target};
 use keyway_shared::secret::Secret;
 use keyway_shared::sync::filter::KeyFilter;
 use keyway_shared::sync::options::Direction;
-use keyway_shared::sync::plan::Plan;
+use keyway_shared::sync::plan::{Action, Plan, Reason};
 use keyway_shared::sync::planner::{Decision, Inputs, Rules, plan, unverified};
 use keyway_shared::sync::remote::{Destination, Fingerprint, RemoteValue, RemoteView};
 use keyway_shared::sync::saved::{Remainder, SavedPlan, remainder, save, stale};
@@ -50,6 +51,8 @@ pub(super) struct Scene {
     pub(super) synced_before: bool,
     /// An earlier job wrote what was to be put into effect, and did not get so far.
     pub(super) rollout_due: bool,
+    /// The revision of the vault that the link last synced, for an automatic run.
+    synced_revision: Option<i64>,
     /// Calls made to see what there is, before any value was read.
     pub(super) calls_to_see: usize,
     /// Values that a job which comes right after this one has to read once more; for a preview.
@@ -171,6 +174,7 @@ impl Run<'_> {
             foreign: memory.foreign,
             synced_before: memory.synced_before,
             rollout_due: memory.rollout_due,
+            synced_revision: standing.synced_revision,
             calls_to_see: self.calls_made() as usize,
             reads_to_come: 0,
             saved: memory.saved,
@@ -238,7 +242,9 @@ impl Run<'_> {
             .destination(session, &Target::of(request, &project_id))
             .await?;
         if destination.is_unnamed_in(request) {
-            let Standing { asker, environment } = standing;
+            let Standing {
+                asker, environment, ..
+            } = standing;
             asker
                 .may_run_unnamed(self.job.kind, request, environment)
                 .map_err(|why| denied(&why))?;
@@ -368,6 +374,17 @@ impl Run<'_> {
                 limits: is.limits,
             },
         })
+    }
+
+    /// Nobody changed the vault since the link's last success: what is written again is written because it
+    /// cannot be read.
+    pub(super) fn has_nothing_new(&self, scene: &Scene, outcomes: &[KeyOutcome]) -> bool {
+        let written = outcomes.iter().filter(|one| one.action != Action::Skip);
+        self.is_automatic()
+            && scene.synced_revision == Some(scene.vault.revision)
+            && written
+                .into_iter()
+                .all(|one| one.reason == Reason::Unverifiable)
     }
 
     /// The plan, or why there is none.

@@ -2,7 +2,7 @@
 
 use keyway_shared::domain::names::{PROVIDER_REF_RULE, is_provider_ref};
 use keyway_shared::providers::Descriptor;
-use keyway_shared::providers::capabilities::Reading;
+use keyway_shared::providers::capabilities::{Reading, Rollout};
 use keyway_shared::sync::options::{Direction, SyncRequest, VariableType};
 use uuid::Uuid;
 
@@ -96,9 +96,21 @@ pub(in crate::integrations) fn can_be_done(
     if request.direction != Direction::Push {
         return Err(ApiError::field("rollout", "can only be used with a push"));
     }
-    if provider.writes.rollout.is_none() {
-        let message = format!("cannot be used with {}", provider.display_name);
-        return Err(ApiError::field("rollout", message));
+    let refuse = |message: String| Err(ApiError::field("rollout", message));
+    let name = provider.display_name;
+    let Some(rollout) = provider.writes.rollout else {
+        return refuse(format!("cannot be used with {name}"));
+    };
+    if let Some(only) = provider.writes.rollout_of
+        && request.provider_environment != only
+    {
+        return refuse(format!(
+            "can only be used with the environment {only} of {name}"
+        ));
+    }
+    // What services share is put into effect by each of them, and which those are is not known here.
+    if rollout == Rollout::Redeploy && provider.services && request.service_id.is_none() {
+        return refuse("needs a serviceId".to_owned());
     }
     Ok(())
 }

@@ -208,10 +208,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Notes that everything of a call is done. The answer is the truth about it; a list may be older.
+    /// Notes that everything of a call is done. The answer is the truth about it; a list may be older. One
+    /// that shows secrets, and not what was sent, confirms nothing.
     fn settle(&mut self, sent: Vec<Item<'a>>, answer: AppSecrets) {
-        let mut digests: HashMap<String, String> = answer
-            .secrets()
+        let shown = answer.secrets();
+        let names = || shown.iter().filter_map(|secret| secret.name.as_deref());
+        let fits = |item: &Item<'_>| names().any(|name| name == item.key) == item.value.is_some();
+        if !shown.is_empty() && !sent.iter().all(fits) {
+            return self.stop(ProviderError::OutcomeUnknown);
+        }
+        let mut digests: HashMap<String, String> = shown
             .into_iter()
             .filter_map(|secret| Some((secret.name?, rows::stamp(secret.digest)?)))
             .collect();

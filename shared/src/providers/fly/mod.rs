@@ -128,6 +128,7 @@ fn descriptor() -> Descriptor {
             effect: Effect::Staged,
             delete_effect: Effect::Staged,
             rollout: Some(Rollout::Machines),
+            rollout_of: None,
         },
         // UNCERTAIN: none is documented; what is refused is told key by key.
         limits: Limits::default(),

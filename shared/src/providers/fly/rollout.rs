@@ -68,13 +68,9 @@ impl Fault {
     }
 
     /// Whether the run is to end with it, instead of telling it of the machine: nothing has happened, so
-    /// that it can be done all over; or there is nobody to go on for.
+    /// that it can be done all over; or the job is to stop.
     fn ends_the_run(&self, any_changed: bool) -> bool {
-        !(any_changed || self.changed)
-            || matches!(
-                self.error,
-                ProviderError::Stopped | ProviderError::Unauthorized
-            )
+        !(any_changed || self.changed) || self.error == ProviderError::Stopped
     }
 }
 

@@ -27,6 +27,8 @@ const AT_ONCE: usize = 4;
 
 pub(super) const REMOVED: &str = "Somebody removed the variable at Netlify meanwhile.";
 
+const ANOTHER: &str = "Netlify shows another value than was written; somebody else may have written one at the same moment.";
+
 /// One run of the executor.
 pub(super) struct Run<'a> {
     pub client: &'a Client,
@@ -222,8 +224,7 @@ impl<'a> Run<'a> {
     pub(super) fn confirm(&mut self, item: &Item<'_>, variable: &Variable) {
         match receipt(variable, item.value, self.destination) {
             Some(receipt) => self.done(item.key, item.action, Ok(Some(receipt))),
-            // Another value than was sent: somebody else writes there at this moment.
-            None => self.stop(ProviderError::Conflict),
+            None => self.refuse(item.key, item.action, ErrorCode::Conflict, ANOTHER),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::apply::{Item, Run};
-use super::errors::of_change;
+use super::errors::{TOO_LARGE, of_change};
 use super::rows::context;
 use super::wire::{NewValue, NewVariable, Variable};
 use crate::domain::job::ErrorCode;
@@ -31,6 +31,9 @@ impl Run<'_> {
                         self.made(&item, &made);
                     }
                     halving.taken();
+                }
+                Err(ProviderError::Invalid { code, .. }) if code == TOO_LARGE && size > 1 => {
+                    halving.too_large(size);
                 }
                 Err(error @ ProviderError::Invalid { .. }) => match halving.refused(size) {
                     Next::Again => {}

@@ -5,6 +5,9 @@ use crate::domain::job::ErrorCode;
 use crate::providers::message::Answer;
 use crate::providers::{ChangeFailure, ProviderError};
 
+/// Code of a refusal of too much at once.
+pub(super) const TOO_LARGE: &str = "too_large";
+
 /// What a call that Netlify did not accept means.
 pub(super) fn refusal(answer: &Answer) -> ProviderError {
     let limited = || ProviderError::RateLimited {
@@ -21,7 +24,7 @@ pub(super) fn refusal(answer: &Answer) -> ProviderError {
         408 => ProviderError::Timeout,
         503 if answer.has_retry_after() => limited(),
         500.. => ProviderError::Unavailable,
-        413 => invalid("too_large", "Netlify takes less at once."),
+        413 => invalid(TOO_LARGE, "Netlify takes less at once."),
         400..500 => invalid(code(answer.status), "Netlify refused this variable."),
         _ => ProviderError::Protocol,
     }

@@ -156,6 +156,7 @@ fn descriptor(oauth: bool) -> Descriptor {
             effect: Effect::NextDeployment,
             delete_effect: Effect::NextDeployment,
             rollout: Some(Rollout::Build),
+            rollout_of: Some("production"),
         },
         // No number is documented: the old 4 KB for the functions of a site were lifted in June 2026.
         limits: Limits::default(),
@@ -262,8 +263,7 @@ impl Provider for Netlify {
         run.apply(changes).await
     }
 
-    /// A build of the site: of its production branch, whatever context was written, since nothing else can
-    /// be asked for. It is deployed when it succeeds.
+    /// A build of the site, which is one of its production branch. It is deployed when it succeeds.
     async fn rollout(
         &self,
         session: &Session,

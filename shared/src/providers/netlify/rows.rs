@@ -87,6 +87,8 @@ pub(super) fn rows(variable: Variable, rows: &mut Vec<RemoteRow>) -> bool {
                 let scopes = scopes.filter(|name| !explicit.contains(name)).collect();
                 rows.push(row(id, scopes, None, value, ALL));
             }
+            // Of which branch it is has to be told.
+            BRANCH if held.context_parameter.as_ref().is_none_or(String::is_empty) => told = false,
             BRANCH => {
                 let scopes = BTreeSet::from([BRANCH_DEPLOY.to_owned()]);
                 rows.push(row(id, scopes, held.context_parameter, value, kind));

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::client::Client;
-use super::errors::is_about_the_input;
+use super::errors::{is_about_the_input, is_too_large, is_untold};
 use super::rows;
 use super::wire::{Collection, Deletion, Exposed};
 use crate::domain::job::ErrorCode;
@@ -19,6 +19,10 @@ use crate::providers::{
 use crate::secret::Secret;
 use crate::sync::plan::Action;
 use crate::sync::remote::{Destination, RemoteRow, RemoteValue, RemoteView, RowOwner};
+
+/// Refusals without a reason, with nothing taken, after which it is the moment: as many as it takes to come
+/// from a thousand to one.
+const EARLY: usize = 12;
 
 /// One run of the executor.
 pub(super) struct Run<'a> {
@@ -94,23 +98,27 @@ impl<'a> Run<'a> {
     async fn write(&mut self, items: Vec<Item<'a>>) {
         let mut queue: VecDeque<Item<'a>> = items.into();
         let mut halving = Halving::new();
+        let mut refused = Vec::new();
+        // While nothing was taken, an error that Railway does not explain may be that of the moment.
+        let mut any_taken = false;
         while !queue.is_empty() && self.stopped.is_none() {
             let size = halving.size(queue.len());
             match self.put(&queue.make_contiguous()[..size]).await {
                 Ok(true) => {
+                    any_taken = true;
                     for item in queue.drain(..size) {
                         self.written(&item);
                     }
                     halving.taken();
                 }
                 Ok(false) => self.stop(ProviderError::OutcomeUnknown),
+                Err(error) if is_too_large(&error) && size > 1 => halving.too_large(size),
                 Err(error) if is_about_the_input(&error) => match halving.refused(size) {
-                    Next::Again => {}
-                    Next::Found => {
-                        if let Some(item) = queue.pop_front() {
-                            self.found(&item, error).await;
-                        }
+                    _ if is_untold(&error) && !any_taken && halving.refusals() >= EARLY => {
+                        self.stop(ProviderError::OutcomeUnknown);
                     }
+                    Next::Again => {}
+                    Next::Found => refused.extend(queue.pop_front().map(|item| (item, error))),
                     Next::GiveUp => {
                         for item in queue.drain(..) {
                             let message = "Not sent, because Railway refused too many others.";
@@ -121,6 +129,13 @@ impl<'a> Run<'a> {
                 Err(error) => self.stop(error),
             }
         }
+        if self.stopped.is_some() || refused.is_empty() {
+            return;
+        }
+        if !any_taken && refused.iter().all(|(_, error)| is_untold(error)) {
+            return self.stop(ProviderError::OutcomeUnknown);
+        }
+        self.look_at(refused).await;
     }
 
     async fn put(&self, items: &[Item<'a>]) -> Result<bool, ProviderError> {
@@ -136,24 +151,27 @@ impl<'a> Run<'a> {
         self.client.upsert(self.session, &collection).await
     }
 
-    /// The one that was refused. An error may come after the effect, so it is looked at once.
-    async fn found(&mut self, item: &Item<'a>, refusal: ProviderError) {
+    /// Those that were refused alone. An error may come after the effect, so it is looked at once.
+    async fn look_at(&mut self, refused: Vec<(Item<'a>, ProviderError)>) {
         let view = match rows::list(self.client, self.session, self.destination).await {
             Ok(view) => view,
             Err(error) => return self.stop(error),
         };
-        let row = view.at(self.destination).get(item.key).copied();
-        match (row.map(|row| &row.value), refusal) {
-            (Some(RemoteValue::Known(value)), _) if value == item.value => self.written(item),
-            // Nobody can look.
-            (Some(RemoteValue::Unreadable), _) => {
-                let message = "Railway did not confirm this write of a sealed variable.";
-                self.refuse(item.key, item.action, ErrorCode::OutcomeUnknown, message);
+        let rows = view.at(self.destination);
+        for (item, refusal) in refused {
+            let row = rows.get(item.key).copied();
+            match (row.map(|row| &row.value), refusal) {
+                (Some(RemoteValue::Known(value)), _) if value == item.value => self.written(&item),
+                // Nobody can look.
+                (Some(RemoteValue::Unreadable), _) => {
+                    let message = "Railway did not confirm this write of a sealed variable.";
+                    self.refuse(item.key, item.action, ErrorCode::OutcomeUnknown, message);
+                }
+                (_, ProviderError::Invalid { message, .. }) => {
+                    self.refuse(item.key, item.action, ErrorCode::Rejected, &message);
+                }
+                (_, error) => self.stop(error),
             }
-            (_, ProviderError::Invalid { message, .. }) => {
-                self.refuse(item.key, item.action, ErrorCode::Rejected, &message);
-            }
-            (_, error) => self.stop(error),
         }
     }
 
@@ -176,10 +194,7 @@ impl<'a> Run<'a> {
                 name: key,
             };
             match self.client.delete(self.session, &deletion).await {
-                // What is gone already is done.
-                Ok(true) | Err(ProviderError::NotFound) => {
-                    self.done(key, Action::Delete, Ok(None));
-                }
+                Ok(true) => self.done(key, Action::Delete, Ok(None)),
                 Ok(false) => return self.stop(ProviderError::OutcomeUnknown),
                 Err(error) => return self.stop(error),
             }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::errors::{judge, judge_redeploy, judge_told};
+use super::errors::{judge, judge_delete, judge_redeploy, judge_told};
 use super::operations;
 use super::wire::{
     AllProjects, ApiTokenAnswer, Collection, Deleted, Deletion, MeAnswer, MoreVariables, Named,
@@ -103,7 +103,7 @@ impl Client {
         Ok(answer.done)
     }
 
-    /// Deletes one variable.
+    /// Deletes one variable. True also when it was gone.
     pub(super) async fn delete(
         &self,
         session: &Session,
@@ -115,8 +115,10 @@ impl Client {
             query: operations::DELETE,
         };
         let variables = json!({ "input": input });
-        let answer: Deleted = self.ask(session, operation, variables).await?;
-        Ok(answer.done)
+        let answer: Option<Deleted> = self
+            .ask_and(session, operation, variables, judge_delete)
+            .await?;
+        Ok(answer.is_none_or(|answer| answer.done))
     }
 
     /// Deploys a service once more. False when it was never deployed.

@@ -18,6 +18,8 @@ const OUTDATED: &str =
     "Railway does not know the request any more; this program may need an update.";
 /// Codes of refusals that somebody has to do something about, whatever is sent.
 const PERSONS: &[&str] = &["two_factor", "graphql_validation_failed"];
+/// Code of a refusal of too much at once.
+const TOO_LARGE: &str = "too_large";
 /// Code of a refusal whose reason is not known.
 const UNTOLD: &str = "unrecognised";
 const NO_REASON: &str = "Railway did not take this variable, and gave no reason that is known.";
@@ -59,18 +61,44 @@ pub(super) fn judge_told<T: DeserializeOwned>(answer: &Answer) -> Result<T, Prov
 pub(super) fn judge_redeploy<T: DeserializeOwned>(
     answer: &Answer,
 ) -> Result<Option<T>, ProviderError> {
-    let told: Option<Errors> = serde_json::from_slice(&answer.body).ok();
-    let errors = told.and_then(|told| told.errors).unwrap_or_default();
-    let is_undeployed = |error: &ErrorDetail| {
-        let message = error.message.as_ref().map_or("", |text| text.expose());
-        message
-            .trim()
-            .eq_ignore_ascii_case("ServiceInstance not found")
-    };
-    if answer.is_success() && !errors.is_empty() && errors.iter().all(is_undeployed) {
+    if tells_only(answer, "serviceinstance not found") {
         return Ok(None);
     }
     judge(answer).map(Some)
+}
+
+/// The same for a delete: what is gone already is done. Of anything else that is not found nobody knows what
+/// became of the variable.
+pub(super) fn judge_delete<T: DeserializeOwned>(
+    answer: &Answer,
+) -> Result<Option<T>, ProviderError> {
+    if tells_only(answer, "variable not found") {
+        return Ok(None);
+    }
+    judge(answer).map(Some)
+}
+
+/// Whether all errors of an answer are this one.
+fn tells_only(answer: &Answer, message: &str) -> bool {
+    let told: Option<Errors> = serde_json::from_slice(&answer.body).ok();
+    let errors = told.and_then(|told| told.errors).unwrap_or_default();
+    let is_it = |error: &ErrorDetail| {
+        let text = error.message.as_ref().map_or("", |text| text.expose());
+        text.trim()
+            .trim_end_matches('.')
+            .eq_ignore_ascii_case(message)
+    };
+    answer.is_success() && !errors.is_empty() && errors.iter().all(is_it)
+}
+
+/// Whether Railway takes less at once.
+pub(super) fn is_too_large(error: &ProviderError) -> bool {
+    matches!(error, ProviderError::Invalid { code, .. } if code == TOO_LARGE)
+}
+
+/// Whether Railway told an error of which nothing is known.
+pub(super) fn is_untold(error: &ProviderError) -> bool {
+    matches!(error, ProviderError::Invalid { code, .. } if code == UNTOLD)
 }
 
 /// Whether a refusal can be about what was sent, so that a part of it may be taken.
@@ -88,6 +116,7 @@ fn by_status(answer: &Answer, has_errors: bool) -> Option<ProviderError> {
         200..300 => return None,
         401 => ProviderError::Unauthorized,
         403 => ProviderError::Forbidden,
+        413 => invalid(TOO_LARGE, "Railway takes less at once."),
         429 => limited(answer),
         // A gateway's answer may follow a write that took effect, and nothing in it tells.
         408 | 500.. if answer.writes => ProviderError::OutcomeUnknown,
@@ -123,6 +152,7 @@ fn one(answer: &Answer, error: &ErrorDetail) -> Option<ProviderError> {
             return Some(ProviderError::Unauthorized);
         }
         "not authorized" => return Some(ProviderError::Forbidden),
+        "project token not found" => return Some(ProviderError::Unauthorized),
         "two factor authentication required" => return Some(invalid("two_factor", TWO_FACTOR)),
         "too many requests" => return Some(limited(answer)),
         // A write may have had its effect, and failed at the deployment that it sets off.

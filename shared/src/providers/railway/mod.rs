@@ -143,6 +143,7 @@ fn descriptor(oauth: bool) -> Descriptor {
             effect: Effect::NextDeployment,
             delete_effect: Effect::Deploys,
             rollout: Some(Rollout::Redeploy),
+            rollout_of: None,
         },
         limits: Limits::default(),
         reserved: reserved::RESERVED,

@@ -55,7 +55,8 @@ pub(super) async fn exchange(
 ) -> Result<Grant, ProviderError> {
     let mut form = own(settings)?;
     let other = |iss: &str| iss.trim_end_matches('/') != issuer(settings);
-    if back.issuer.is_some_and(other) {
+    // It always says who it is (RFC 9207); who leaves that out is somebody else.
+    if back.issuer.is_none_or(other) {
         return Err(invalid(
             "invalid_issuer",
             "The authorization was not given by Railway. Start again.",

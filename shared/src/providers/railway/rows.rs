@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::client::Client;
-use super::errors::is_about_the_input;
+use super::errors::{is_about_the_input, is_untold};
 use super::pages::Pages;
 use super::reserved::RESERVED;
 use super::wire::Variable;
@@ -32,7 +32,14 @@ pub(super) async fn list(
         Ok(answer) => (answer, LARGE),
         // What the largest page is, is nowhere said.
         Err(error) if is_about_the_input(&error) => {
-            (client.variables(session, destination, SMALL).await?, SMALL)
+            let again = client.variables(session, destination, SMALL).await;
+            // A list is nothing that could be refused for what is in it: what Railway does not explain
+            // passes.
+            let passing = |error| match error {
+                error if is_untold(&error) => ProviderError::Protocol,
+                error => error,
+            };
+            (again.map_err(passing)?, SMALL)
         }
         Err(error) => return Err(error),
     };
@@ -84,9 +91,10 @@ pub(super) fn rows(
         let (id, key, stamp) = (variable.id, variable.name, variable.updated_at);
         rows.push(row(id, key, value, stamp, kind, RowOwner::People));
     }
-    // Names that only the values have: some of Railway's own, as it seems, or somebody's of this moment.
+    // Names that only the values have: some of Railway's own, as it seems, or somebody's of this moment. What
+    // begins as its own do is taken for one: nobody made it, or it would be listed.
     for (key, value) in values {
-        let owner = if RESERVED.has(&key) {
+        let owner = if RESERVED.has(&key) || key.starts_with("RAILWAY_") {
             RowOwner::Platform
         } else {
             RowOwner::People

@@ -175,6 +175,7 @@ fn descriptor(oauth: bool) -> Descriptor {
             effect: Effect::NextDeployment,
             delete_effect: Effect::NextDeployment,
             rollout: None,
+            rollout_of: None,
         },
         limits: Limits {
             max_variables: Some(1_000),

@@ -132,17 +132,7 @@ pub fn warnings(inputs: &Inputs<'_>, plan: &Plan, refusal: Option<&Refusal>) -> 
         }
         sizes(inputs, plan, &mut warn);
         references(inputs, plan, &mut warn);
-        let gone: Vec<_> = plan
-            .with(Action::Delete)
-            .map(|one| one.key.clone())
-            .collect();
-        if inputs.rules.delete_deploys && !gone.is_empty() {
-            let message =
-                "The provider deploys at each delete, with no way around it; what is created and \
-                           updated waits for a deployment."
-                    .to_owned();
-            warn(WarningCode::DeletesDeploy, message, gone);
-        }
+        deploying(inputs, plan, &mut warn);
     }
     let reserved = keys_with(plan, |key, reason| {
         let of_source = if pushes {
@@ -205,6 +195,23 @@ pub fn warnings(inputs: &Inputs<'_>, plan: &Plan, refusal: Option<&Refusal>) -> 
         warn(WarningCode::Unrecoverable, message, lost);
     }
     found
+}
+
+/// Deletes that deploy, each by itself.
+fn deploying(
+    inputs: &Inputs<'_>,
+    plan: &Plan,
+    warn: &mut impl FnMut(WarningCode, String, Vec<String>),
+) {
+    let deletes = plan.with(Action::Delete);
+    let keys: Vec<_> = deletes.map(|planned| planned.key.clone()).collect();
+    if inputs.rules.delete_deploys && !keys.is_empty() {
+        let message =
+            "The provider deploys at each delete, with no way around it; what is created and \
+                       updated waits for a deployment."
+                .to_owned();
+        warn(WarningCode::DeletesDeploy, message, keys);
+    }
 }
 
 fn refused(refusal: Option<&Refusal>) -> Option<(WarningCode, String)> {
