@@ -32,11 +32,12 @@ keyway_tests::on_both_profiles!(
     a_report_tells_what_has_drifted_and_writes_nothing,
     a_suspect_project_is_looked_at_again_and_nothing_is_deleted,
     what_has_ended_is_kept_for_a_time_only,
+    one_environment_goes_to_every_destination_that_it_is_linked_with,
 );
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-fn hourly(action: AutoAction) -> AutoSync {
+pub(super) fn hourly(action: AutoAction) -> AutoSync {
     let parts = AutoSyncParts {
         every: Some("1h"),
         action: Some(action),
@@ -479,4 +480,36 @@ async fn what_has_ended_is_kept_for_a_time_only(profile: Profile) {
     world.advance(Duration::from_hours(24 * 340));
     driven.worker.prune().await.unwrap();
     assert_eq!(counts().await, (0, 0));
+}
+
+async fn one_environment_goes_to_every_destination_that_it_is_linked_with(profile: Profile) {
+    let world = World::start_manual(profile, Preset::Starter).await;
+    let places = ["production", "preview", "development"];
+    for place in places {
+        let mut link = world.link(AutoSync::OnChange);
+        link.provider_environment = place.to_owned();
+        link.scope = place.to_owned();
+        world.save_link(&link).await;
+    }
+    let worker = world.manual_worker("worker").await;
+    world.set_vault(&[("EVERYWHERE", "1")]).await;
+    world.advance(2 * MINUTE);
+    worker.schedule().await.unwrap();
+    let jobs = world.jobs().await;
+    assert_eq!(jobs.len(), 3);
+    for job in jobs {
+        worker.run(job.id).await;
+    }
+    // They write to one project, and so one after the other.
+    world.advance(MINUTE);
+    worker.sweep().await.unwrap();
+    for job in world.jobs().await {
+        worker.run(job.id).await;
+        assert_eq!(world.job(job.id).await.state, JobState::Succeeded);
+    }
+    for place in places {
+        let value = world.vercel.value(PROJECT, "EVERYWHERE", place, None);
+        assert_eq!(value.as_deref(), Some("1"), "{place}");
+    }
+    world.stop().await;
 }

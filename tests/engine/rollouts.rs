@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_shared::domain::auto_sync::AutoSync;
+use keyway_shared::domain::auto_sync::{AutoAction, AutoSync};
 use keyway_shared::domain::job::{ErrorCode, JobKind, JobState};
-use keyway_shared::providers::capabilities::Rollout;
+use keyway_shared::providers::capabilities::{Reading, Rollout};
 use keyway_shared::providers::{Descriptor, ProviderError};
 use keyway_shared::sync::options::{Direction, SyncRequest};
 use keyway_simulator::vercel::{EnvSeed, Preset};
@@ -14,6 +14,7 @@ use keyway_tests::database::Profile;
 use keyway_tests::posing::{Fate, Posing};
 use serde_json::{Value, json};
 
+use super::link_runs::hourly;
 use super::world::{Ended, PROJECT, World};
 
 keyway_tests::on_both_profiles!(
@@ -25,6 +26,8 @@ keyway_tests::on_both_profiles!(
     a_job_whose_rollout_never_works_tells_what_it_wrote,
     a_run_that_dies_in_a_rollout_is_followed_by_one_that_rolls_out,
     a_link_rolls_out_until_it_is_done,
+    a_link_does_not_roll_out_for_what_it_cannot_know,
+    a_deployment_that_may_have_begun_is_not_begun_again,
 );
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -249,5 +252,53 @@ async fn a_link_rolls_out_until_it_is_done(profile: Profile) {
     world.advance(Duration::from_hours(1));
     worker.schedule().await.unwrap();
     assert_eq!(world.jobs().await.len(), 2);
+    world.stop().await;
+}
+
+/// A value that nobody can read and whose row shows that it was written, by whom nobody knows: it is written
+/// at each run. That is no reason to deploy each time, but where the stamp is of the value itself.
+async fn a_link_does_not_roll_out_for_what_it_cannot_know(profile: Profile) {
+    for (reading, rollouts) in [(Reading::Single, 1), (Reading::Digest, 3)] {
+        let mut world = World::start_manual(profile, Preset::Starter).await;
+        let provider = world.pose(|provider| {
+            has_machines(provider);
+            provider.values.reading = reading;
+        });
+        let sensitive = EnvSeed {
+            kind: "sensitive".to_owned(),
+            ..EnvSeed::new("HIDDEN", "theirs-1", &["production"])
+        };
+        let id = world.vercel.add_env(PROJECT, &sensitive);
+        let mut link = world.link(hourly(AutoAction::Write));
+        link.rollout = true;
+        world.save_link(&link).await;
+        let worker = world.manual_worker("worker").await;
+        world.set_vault(&[("HIDDEN", "ours-1")]).await;
+        for run in 1..=3 {
+            world.advance(Duration::from_hours(2));
+            worker.schedule().await.unwrap();
+            let job = world.jobs().await.pop().unwrap();
+            worker.run(job.id).await;
+            assert_eq!(world.job(job.id).await.state, JobState::Succeeded);
+            assert_eq!(world.production("HIDDEN").as_deref(), Some("ours-1"));
+            world
+                .vercel
+                .edit_env(PROJECT, &id, &format!("theirs-{run}"));
+        }
+        assert_eq!(provider.rollouts(), rollouts, "{reading}");
+        world.stop().await;
+    }
+}
+
+async fn a_deployment_that_may_have_begun_is_not_begun_again(profile: Profile) {
+    let redeploys = |provider: &mut Descriptor| provider.writes.rollout = Some(Rollout::Redeploy);
+    let (world, provider) = World::start_posing(profile, Preset::Starter, redeploys).await;
+    world.set_vault(&[("A", "1")]).await;
+    provider.next_rollouts([Fate::Fails(ProviderError::OutcomeUnknown)]);
+    let pushed = push(&world).await;
+    let failed = (&json!("partial"), &json!(true), &json!("rollout-failed"));
+    assert_eq!(told(&pushed.result), failed);
+    assert_eq!(push(&world).await.job.state, JobState::Succeeded);
+    assert_eq!(provider.rollouts(), 1);
     world.stop().await;
 }

@@ -62,7 +62,8 @@ async fn a_token_connects_and_a_connection_goes(profile: Profile, replay: &Repla
     let expected = json!([
         ["vercel", "Vercel"],
         ["netlify", "Netlify"],
-        ["railway", "Railway"]
+        ["railway", "Railway"],
+        ["fly", "Fly.io"]
     ]);
     assert_eq!(json!(configured), expected);
 

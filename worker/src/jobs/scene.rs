@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt};
 use keyway_shared::domain::job::{ErrorCode, JobKind, project_key};
 use keyway_shared::domain::report::KeyOutcome;
 use keyway_shared::domain::vault::VaultSnapshot;
-use keyway_shared::providers::capabilities::Effect;
+use keyway_shared::providers::capabilities::{Effect, Reading};
 use keyway_shared::providers::{Provider, ProviderError, Session, Target};
 use keyway_shared::secret::Secret;
 use keyway_shared::sync::filter::KeyFilter;
@@ -377,10 +377,12 @@ impl Run<'_> {
     }
 
     /// Nobody changed the vault since the link's last success: what is written again is written because it
-    /// cannot be read.
+    /// cannot be read. A digest is of the value itself, and one that differs is somebody's change.
     pub(super) fn has_nothing_new(&self, scene: &Scene, outcomes: &[KeyOutcome]) -> bool {
         let written = outcomes.iter().filter(|one| one.action != Action::Skip);
+        let values = scene.provider.descriptor().values;
         self.is_automatic()
+            && values.reading != Reading::Digest
             && scene.synced_revision == Some(scene.vault.revision)
             && written
                 .into_iter()
