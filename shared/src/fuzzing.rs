@@ -19,7 +19,7 @@ use crate::domain::dotenv;
 use crate::domain::names::{is_environment_name, is_provider_ref, is_secret_name, split_repo};
 use crate::guarded::check_target;
 use crate::providers::retry_after::{RetryHints, retry_at};
-use crate::providers::{fly, railway, vercel};
+use crate::providers::{fly, netlify, railway, vercel};
 use crate::secret::Secret;
 use crate::sync::filter::globs;
 
@@ -32,6 +32,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("dotenv", env_text),
     ("filter", filter),
     ("fly", fly::fuzzing::read),
+    ("netlify", netlify::fuzzing::read),
     ("railway", railway::fuzzing::read),
     ("retry_after", retry_after),
     ("schedule", schedule),

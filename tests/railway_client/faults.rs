@@ -220,7 +220,7 @@ async fn what_is_refused_for_good_is_told_in_our_words() {
         (respond(404, &[], "canary-2"), "refused", false),
         (
             respond(413, &[], "{\"message\":\"canary-2\"}"),
-            "refused",
+            "too_large",
             false,
         ),
     ] {
@@ -249,7 +249,7 @@ async fn the_error_that_is_known_counts_for_a_read() {
     // Of a write the first may have come after the effect: it is looked into, and not taken for a missing right.
     assert_eq!((made(&applied), applied.stopped), (2, None));
     let (read, _) = refused(error("Problem processing request", None)).await;
-    assert_eq!(code(&read), "unrecognised");
+    assert_eq!(read, ProviderError::Protocol);
 }
 
 #[tokio::test]

@@ -117,6 +117,7 @@ async fn a_code_is_exchanged_once_by_who_has_the_verifier() {
 async fn refusals_of_a_code() {
     let world = World::starter().await;
     let verifier = Secret::new(VERIFIER);
+    let issuer = format!("{}/oauth", world.railway.url());
     let exchange = async |action: Action| {
         world
             .railway
@@ -125,7 +126,7 @@ async fn refusals_of_a_code() {
             code: "c",
             callback: REDIRECT_URI,
             verifier: Some(&verifier),
-            issuer: None,
+            issuer: Some(&issuer),
         };
         world.provider.exchange_code(&back).await.unwrap_err()
     };

@@ -254,19 +254,33 @@ async fn an_error_that_is_not_known_is_looked_into() {
     ] {
         let world = World::starter().await;
         let name = format!("{action:?}");
-        let fault = Fault::next(action).path("variableCollectionUpsert");
-        world.railway.fault(fault);
-        let applied = world.apply(&world.own(), &[create("A", "canary-1")]).await;
+        // Both, then the first alone; the other is taken.
+        let fault = Fault::next(action.clone()).path("variableCollectionUpsert");
+        world.railway.fault(fault.times(2));
+        let changes = [create("A", "canary-1"), create("B", "canary-2")];
+        let applied = world.apply(&world.own(), &changes).await;
         assert_eq!(
             (applied.stopped.as_ref(), made(&applied)),
-            (None, usize::from(arrives))
+            (None, 1 + usize::from(arrives))
         );
         if !arrives {
-            let failure = applied.results[0].result.as_ref().unwrap_err();
-            assert_eq!(failure.code, ErrorCode::Rejected, "{name}");
+            let failures: Vec<_> = applied
+                .results
+                .iter()
+                .filter_map(|done| Some((done.key.as_str(), done.result.as_ref().err()?.code)))
+                .collect();
+            assert_eq!(failures, [("A", ErrorCode::Rejected)], "{name}");
         }
-        let looked = ["variableCollectionUpsert", "variables", "environment"];
+        let upsert = "variableCollectionUpsert";
+        let looked = [upsert, upsert, upsert, "variables", "environment"];
         assert_eq!(world.operations(), looked);
+        // While nothing was taken it may be the moment's.
+        let world = World::starter().await;
+        let fault = Fault::next(action).path("variableCollectionUpsert");
+        world.railway.fault(fault);
+        let alone = world.apply(&world.own(), &[create("A", "canary-1")]).await;
+        let unknown = Some(ProviderError::OutcomeUnknown);
+        assert_eq!((alone.stopped, alone.results.len()), (unknown, 0));
         assert!(!format!("{applied:?}").contains("canary"));
     }
 }
@@ -278,10 +292,14 @@ async fn an_error_about_a_sealed_variable_leaves_its_write_open() {
     let after = error_after("Unexpected token", None);
     world
         .railway
-        .fault(Fault::next(after).path("variableCollectionUpsert"));
-    let changes = [update("STRIPE_SECRET_KEY", "sk_live_2")];
+        .fault(Fault::next(after).path("variableCollectionUpsert").times(2));
+    let changes = [update("STRIPE_SECRET_KEY", "sk_live_2"), create("B", "1")];
     let applied = world.apply(&world.own(), &changes).await;
-    let failure = applied.results[0].result.as_ref().unwrap_err();
+    let mut failures = applied
+        .results
+        .iter()
+        .filter_map(|done| done.result.as_ref().err());
+    let failure = failures.next().unwrap();
     assert_eq!(failure.code, ErrorCode::OutcomeUnknown);
     assert_eq!(world.values()["STRIPE_SECRET_KEY"], "sk_live_2");
 }

@@ -305,7 +305,7 @@ fn get<'a>(route: &'static str, segments: Vec<&'a str>) -> Call<'a> {
     }
 }
 
-fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderError> {
+pub(super) fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderError> {
     if answer.is_success() {
         answer.json()
     } else {

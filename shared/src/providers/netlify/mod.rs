@@ -7,6 +7,7 @@ mod client;
 mod cost;
 mod create;
 mod errors;
+pub(crate) mod fuzzing;
 mod oauth;
 mod projects;
 mod reserved;

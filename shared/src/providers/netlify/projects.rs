@@ -52,7 +52,7 @@ fn is_shown(site: &Site, session: &Session) -> bool {
     team.is_none_or(|team| site.account_id.as_deref() == Some(team))
 }
 
-fn project(site: Site) -> Option<Project> {
+pub(super) fn project(site: Site) -> Option<Project> {
     let id = site.id.filter(|id| !id.is_empty())?;
     let settings = site.build_settings.into_iter().next();
     let deploy = site.published_deploy.into_iter().next();
