@@ -3,6 +3,8 @@
 use keyway_shared::providers::{Departure, ProviderError, Return};
 use keyway_shared::secret::Secret;
 use keyway_simulator::netlify::{Pkce, Preset, TokenEncoding, USER};
+use keyway_simulator::{Action, Fault};
+use serde_json::json;
 use url::Url;
 
 use crate::support::{World, session};
@@ -99,4 +101,15 @@ async fn should_tokens_end_after_all_they_are_renewed() {
     // A refresh token works once.
     let again = world.provider.renew(&refresh).await;
     assert_eq!(again, Err(ProviderError::Unauthorized));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_refresh_token_leaves_the_old_one() {
+    let world = World::start(Preset::Starter).await;
+    let body = json!({ "access_token": "next", "token_type": "Bearer" });
+    let answer = Fault::next(Action::json(200, &body));
+    world.netlify.fault(answer.path("/oauth/token"));
+    let old = Secret::new("the-old-one");
+    let next = world.provider.renew(&old).await.unwrap();
+    assert_eq!((next.access.expose(), next.refresh), ("next", Some(old)));
 }

@@ -82,6 +82,22 @@ impl Call<'_> {
     }
 }
 
+impl<'a> Call<'a> {
+    /// A read with nothing but its path. Whoever makes it gives it its name, and what else it is.
+    pub const fn get(route: &'static str, segments: Vec<&'a str>) -> Self {
+        Self {
+            op: "",
+            family: CallFamily::Read,
+            verb: Verb::Get,
+            route,
+            segments,
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Body::None,
+        }
+    }
+}
+
 /// An answer, read to its end. The body is wiped when dropped, since it may hold values.
 pub struct Answer {
     /// Its status, never 3xx.

@@ -17,6 +17,7 @@ mod lenient;
 pub mod message;
 pub mod netlify;
 pub mod notice;
+mod oauth;
 pub mod railway;
 pub mod reach;
 pub mod registry;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::http::HttpClient;
-use super::message::{Body, Call, Verb};
+use super::message::Call;
 use super::{CallFamily, ProviderError};
 use crate::ambient::Ambient;
 use crate::domain::connection::ProviderName;
@@ -23,12 +23,7 @@ pub async fn reachable(
     let call = Call {
         op: "reach",
         family: CallFamily::Account,
-        verb: Verb::Get,
-        route: "/",
-        segments: Vec::new(),
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: Body::None,
+        ..Call::get("/", Vec::new())
     };
     client
         .call(None, call, |answer| Ok::<_, ProviderError>(answer.status))

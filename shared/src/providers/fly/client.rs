@@ -30,7 +30,7 @@ impl Client {
         let call = Call {
             op: "tokens.current",
             family: CallFamily::Account,
-            ..get("/v1/tokens/current", vec![])
+            ..Call::get("/v1/tokens/current", vec![])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -45,7 +45,7 @@ impl Client {
             op: "apps.list",
             family: CallFamily::Account,
             query: vec![("org_slug", organization.to_owned())],
-            ..get("/v1/apps", vec![])
+            ..Call::get("/v1/apps", vec![])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -55,7 +55,7 @@ impl Client {
         let call = Call {
             op: "apps.get",
             family: CallFamily::Account,
-            ..get("/v1/apps/{app}", vec![name])
+            ..Call::get("/v1/apps/{app}", vec![name])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -69,7 +69,7 @@ impl Client {
     ) -> Result<AppSecrets, Failure> {
         let call = Call {
             op: "secrets.list",
-            ..get("/v1/apps/{app}/secrets", vec![app])
+            ..Call::get("/v1/apps/{app}/secrets", vec![app])
         };
         self.http.call(Some(session), call, secrets).await
     }
@@ -86,7 +86,7 @@ impl Client {
             family: CallFamily::Update,
             verb: Verb::Post,
             body: Body::json(&Update { values })?,
-            ..get("/v1/apps/{app}/secrets", vec![app])
+            ..Call::get("/v1/apps/{app}/secrets", vec![app])
         };
         self.http.call(Some(session), call, secrets).await
     }
@@ -100,7 +100,7 @@ impl Client {
         let call = Call {
             op: "machines.list",
             query: vec![("summary", "true".to_owned())],
-            ..get("/v1/apps/{app}/machines", vec![app])
+            ..Call::get("/v1/apps/{app}/machines", vec![app])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -114,7 +114,7 @@ impl Client {
     ) -> Result<Machine, Failure> {
         let call = Call {
             op: "machines.get",
-            ..get("/v1/apps/{app}/machines/{machine}", vec![app, id])
+            ..Call::get("/v1/apps/{app}/machines/{machine}", vec![app, id])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -134,7 +134,7 @@ impl Client {
             verb: Verb::Post,
             headers: vec![(NONCE, nonce.clone())],
             body: Body::json(update)?,
-            ..get("/v1/apps/{app}/machines/{machine}", vec![app, id])
+            ..Call::get("/v1/apps/{app}/machines/{machine}", vec![app, id])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -153,7 +153,7 @@ impl Client {
             family: CallFamily::Update,
             verb: Verb::Post,
             body: Body::json(lease)?,
-            ..get("/v1/apps/{app}/machines/{machine}/lease", vec![app, id])
+            ..Call::get("/v1/apps/{app}/machines/{machine}/lease", vec![app, id])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -171,7 +171,7 @@ impl Client {
             family: CallFamily::Update,
             verb: Verb::Delete,
             headers: vec![(NONCE, nonce.clone())],
-            ..get("/v1/apps/{app}/machines/{machine}/lease", vec![app, id])
+            ..Call::get("/v1/apps/{app}/machines/{machine}/lease", vec![app, id])
         };
         self.http.call(Some(session), call, done).await
     }
@@ -192,22 +192,9 @@ impl Client {
         let call = Call {
             op: "machines.wait",
             query,
-            ..get("/v1/apps/{app}/machines/{machine}/wait", vec![app, id])
+            ..Call::get("/v1/apps/{app}/machines/{machine}/wait", vec![app, id])
         };
         self.http.call(Some(session), call, done).await
-    }
-}
-
-fn get<'a>(route: &'static str, segments: Vec<&'a str>) -> Call<'a> {
-    Call {
-        op: "",
-        family: CallFamily::Read,
-        verb: Verb::Get,
-        route,
-        segments,
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: Body::None,
     }
 }
 

@@ -8,11 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::errors::refusal;
-use super::wire::{AccessToken, Account, Build, NewValue, NewVariable, Site, User, Variable};
+use super::wire::{Account, Build, NewValue, NewVariable, Site, User, Variable};
 use crate::providers::http::HttpClient;
 use crate::providers::message::{Answer, Body, Call, Verb};
 use crate::providers::{CallFamily, ProviderError, Session};
-use crate::secret::Secret;
 use crate::sync::remote::Destination;
 
 /// Most sites on a page, as the documentation says.
@@ -63,7 +62,7 @@ impl Client {
         let call = Call {
             op: "variables.list",
             query: place.query(),
-            ..get("/api/v1/accounts/{account}/env", vec![place.account])
+            ..Call::get("/api/v1/accounts/{account}/env", vec![place.account])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -78,7 +77,7 @@ impl Client {
         let call = Call {
             op: "variables.get",
             query: place.query(),
-            ..get(
+            ..Call::get(
                 "/api/v1/accounts/{account}/env/{key}",
                 vec![place.account, key],
             )
@@ -216,7 +215,7 @@ impl Client {
             op: "sites.list",
             family: CallFamily::Account,
             query,
-            ..get("/api/v1/sites", vec![])
+            ..Call::get("/api/v1/sites", vec![])
         };
         let judge = |answer: &Answer| {
             Ok(SitePage {
@@ -232,7 +231,7 @@ impl Client {
         let call = Call {
             op: "sites.get",
             family: CallFamily::Account,
-            ..get("/api/v1/sites/{site}", vec![id])
+            ..Call::get("/api/v1/sites/{site}", vec![id])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -247,7 +246,7 @@ impl Client {
             op: "builds.create",
             family: CallFamily::Update,
             verb: Verb::Post,
-            ..get("/api/v1/sites/{site}/builds", vec![site])
+            ..Call::get("/api/v1/sites/{site}/builds", vec![site])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -257,7 +256,7 @@ impl Client {
         let call = Call {
             op: "accounts.list",
             family: CallFamily::Account,
-            ..get("/api/v1/accounts", vec![])
+            ..Call::get("/api/v1/accounts", vec![])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -267,41 +266,9 @@ impl Client {
         let call = Call {
             op: "user.get",
             family: CallFamily::Account,
-            ..get("/api/v1/user", vec![])
+            ..Call::get("/api/v1/user", vec![])
         };
         self.http.call(Some(session), call, json).await
-    }
-
-    /// Exchanges a code, or a refresh token.
-    pub(super) async fn access_token(
-        &self,
-        form: Vec<(&'static str, Secret)>,
-        judge: impl FnOnce(&Answer) -> Result<AccessToken, ProviderError> + Send,
-    ) -> Result<AccessToken, ProviderError> {
-        let call = Call {
-            op: "oauth.token",
-            family: CallFamily::OAuth,
-            verb: Verb::Post,
-            route: "/oauth/token",
-            segments: vec![],
-            query: vec![],
-            headers: Vec::new(),
-            body: Body::Form(form),
-        };
-        self.http.call(None, call, judge).await
-    }
-}
-
-fn get<'a>(route: &'static str, segments: Vec<&'a str>) -> Call<'a> {
-    Call {
-        op: "",
-        family: CallFamily::Read,
-        verb: Verb::Get,
-        route,
-        segments,
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: Body::None,
     }
 }
 

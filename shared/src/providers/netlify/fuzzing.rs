@@ -30,7 +30,7 @@ pub(crate) fn read(bytes: &[u8]) {
     let _ = told::<Vec<Account>>(&answer);
     let _ = told::<User>(&answer);
     let _ = told::<Build>(&answer);
-    if let Err(error) = oauth::judge(&answer) {
+    if let Err(error) = oauth::exchanged(&answer) {
         plain(&error.to_string());
     }
 }

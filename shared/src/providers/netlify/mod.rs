@@ -27,6 +27,7 @@ use super::capabilities::{
     Writes,
 };
 use super::http::{HttpClient, SetupError};
+use super::oauth::renew;
 use super::{
     Applied, ApplyOptions, Change, Cost, Departure, Descriptor, Grant, Journal, Project, Provider,
     ProviderError, Return, RolledOut, Session, Target,
@@ -87,7 +88,6 @@ pub struct Netlify {
     settings: NetlifySettings,
     descriptor: Descriptor,
     client: Client,
-    ambient: Ambient,
 }
 
 impl Netlify {
@@ -102,13 +102,12 @@ impl Netlify {
             "NETLIFY_API_URL",
             &settings.api_url,
             timeout,
-            ambient.clone(),
+            ambient,
         )?;
         Ok(Self {
             descriptor: descriptor(settings.oauth().is_some()),
             settings: settings.clone(),
             client: Client { http },
-            ambient,
         })
     }
 }
@@ -186,8 +185,7 @@ impl Provider for Netlify {
     }
 
     async fn exchange_code(&self, back: &Return<'_>) -> Result<Grant, ProviderError> {
-        let now = self.ambient.now();
-        oauth::exchange(&self.client, &self.settings, back, now).await
+        oauth::exchange(&self.client, &self.settings, back).await
     }
 
     async fn account(&self, session: &Session) -> Result<ProviderAccount, ProviderError> {
@@ -195,8 +193,8 @@ impl Provider for Netlify {
     }
 
     async fn renew(&self, refresh: &Secret) -> Result<TokenPair, ProviderError> {
-        let now = self.ambient.now();
-        oauth::renew(&self.client, &self.settings, refresh, now).await
+        // Netlify says that its tokens do not end; should one, this is how.
+        renew(&self.client.http, self.settings.oauth(), refresh).await
     }
 
     async fn projects(&self, session: &Session) -> Result<Vec<Project>, ProviderError> {

@@ -1,16 +1,14 @@
 //! The authorization of our application: where the browser is sent, and what the code it brings back is
 //! worth. There are no scopes: a token has all rights of its user.
 
-use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use super::NetlifySettings;
 use super::client::Client;
 use super::errors::{invalid, refusal};
-use super::wire::{AccessToken, OAuthError};
 use crate::domain::connection::TokenPair;
 use crate::providers::message::Answer;
-use crate::providers::{Departure, Grant, ProviderError, Return};
+use crate::providers::{Departure, Grant, ProviderError, Return, oauth};
 use crate::secret::Secret;
 
 /// The page that asks the user to allow our application.
@@ -34,79 +32,28 @@ pub(super) async fn exchange(
     client: &Client,
     settings: &NetlifySettings,
     back: &Return<'_>,
-    now: DateTime<Utc>,
 ) -> Result<Grant, ProviderError> {
-    let token = ask(
-        client,
-        settings,
-        vec![
-            ("grant_type", Secret::new("authorization_code")),
-            ("code", Secret::new(back.code)),
-            ("redirect_uri", Secret::new(back.callback)),
-        ],
-    );
+    let ours = settings
+        .oauth()
+        .ok_or_else(|| invalid("not_configured", "OAuth with Netlify is not set up here."))?;
+    let mut form = oauth::own(ours);
+    form.extend([
+        ("grant_type", Secret::new("authorization_code")),
+        ("code", Secret::new(back.code)),
+        ("redirect_uri", Secret::new(back.callback)),
+    ]);
     Ok(Grant {
-        token: pair(token.await?, now)?,
+        token: oauth::ask(&client.http, "oauth.exchange", form, exchanged).await?,
         team_id: None,
         installation_id: None,
     })
 }
 
-/// Asks for the next token. Netlify says that its tokens do not end; should one, this is how.
-pub(super) async fn renew(
-    client: &Client,
-    settings: &NetlifySettings,
-    refresh: &Secret,
-    now: DateTime<Utc>,
-) -> Result<TokenPair, ProviderError> {
-    let form = vec![
-        ("grant_type", Secret::new("refresh_token")),
-        ("refresh_token", refresh.clone()),
-    ];
-    match ask(client, settings, form).await {
-        Ok(token) => pair(token, now),
-        Err(ProviderError::Invalid { code, .. }) if code == "invalid_grant" => {
-            Err(ProviderError::Unauthorized)
-        }
-        // The call may have been taken: nothing tells whether the refresh token was used.
-        Err(ProviderError::Timeout | ProviderError::Protocol) => Err(ProviderError::OutcomeUnknown),
-        Err(error) => Err(error),
-    }
-}
-
-async fn ask(
-    client: &Client,
-    settings: &NetlifySettings,
-    mut form: Vec<(&'static str, Secret)>,
-) -> Result<AccessToken, ProviderError> {
-    let Some((client_id, client_secret)) = settings.oauth() else {
-        return Err(invalid(
-            "not_configured",
-            "OAuth with Netlify is not set up here.",
-        ));
-    };
-    form.push(("client_id", Secret::new(client_id)));
-    form.push(("client_secret", client_secret.clone()));
-    client.access_token(form, judge).await
-}
-
-fn pair(token: AccessToken, now: DateTime<Utc>) -> Result<TokenPair, ProviderError> {
-    let access = token.token.filter(|token| !token.is_empty());
-    let lasts = token.expires_in.filter(|seconds| *seconds > 0.0);
-    let lasts = lasts.and_then(|seconds| TimeDelta::try_seconds(seconds as i64));
-    Ok(TokenPair {
-        access: access.ok_or(ProviderError::Protocol)?,
-        refresh: token.refresh_token.filter(|token| !token.is_empty()),
-        expires_at: lasts.and_then(|lasts| now.checked_add_signed(lasts)),
-    })
-}
-
-pub(super) fn judge(answer: &Answer) -> Result<AccessToken, ProviderError> {
+pub(super) fn exchanged(answer: &Answer) -> Result<TokenPair, ProviderError> {
     if answer.is_success() {
-        return answer.json();
+        return oauth::pair(answer, None).ok_or(ProviderError::Protocol);
     }
-    let oauth: OAuthError = serde_json::from_slice(&answer.body).unwrap_or_default();
-    match (answer.status, oauth.error.as_deref()) {
+    match (answer.status, oauth::code_of(answer).as_deref()) {
         (429 | 500.., _) => Err(refusal(answer)),
         (_, Some("invalid_client" | "unauthorized_client")) | (401 | 404, _) => Err(invalid(
             "invalid_client",

@@ -126,26 +126,6 @@ pub(super) struct User {
     pub email: Option<String>,
 }
 
-/// What a code was exchanged for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct AccessToken {
-    #[serde(rename = "access_token", deserialize_with = "secret")]
-    pub token: Option<Secret>,
-    #[serde(deserialize_with = "secret")]
-    pub refresh_token: Option<Secret>,
-    #[serde(deserialize_with = "crate::providers::lenient::number")]
-    pub expires_in: Option<f64>,
-}
-
-/// Why a code was not exchanged.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct OAuthError {
-    #[serde(deserialize_with = "text")]
-    pub error: Option<String>,
-}
-
 /// A build that was begun.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

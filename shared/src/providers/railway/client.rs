@@ -14,7 +14,6 @@ use super::wire::{
 use crate::providers::http::HttpClient;
 use crate::providers::message::{Answer, Body, Call, Verb};
 use crate::providers::{CallFamily, ProviderError, Session};
-use crate::secret::Secret;
 use crate::sync::remote::Destination;
 
 /// The calls.
@@ -225,26 +224,6 @@ impl Client {
         let operation = account("token.get", operations::PROJECT_TOKEN);
         let answer: ProjectTokenAnswer<Named> = self.ask(session, operation, json!({})).await?;
         Ok(answer.project_token)
-    }
-
-    /// Exchanges a code or a refresh token.
-    pub(super) async fn tokens<T>(
-        &self,
-        op: &'static str,
-        form: Vec<(&'static str, Secret)>,
-        judge: impl FnOnce(&Answer) -> Result<T, ProviderError> + Send,
-    ) -> Result<T, ProviderError> {
-        let call = Call {
-            op,
-            family: CallFamily::OAuth,
-            verb: Verb::Post,
-            route: "/oauth/token",
-            segments: Vec::new(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: Body::Form(form),
-        };
-        self.http.call(None, call, judge).await
     }
 
     async fn ask<T: DeserializeOwned>(

@@ -11,6 +11,7 @@ use super::{oauth, rows};
 use crate::providers::ProviderError;
 use crate::providers::fuzzing::{answer, plain};
 use crate::providers::message::Answer;
+use crate::providers::oauth::renewed;
 use crate::secret::Secret;
 use crate::sync::remote::Destination;
 
@@ -46,7 +47,7 @@ pub(crate) fn read(bytes: &[u8]) {
     let _ = told::<MeAnswer>(&answer);
     let _ = told::<ApiTokenAnswer>(&answer);
     let refresh = Secret::new("r");
-    for pair in [oauth::exchanged(&answer), oauth::renewed(&answer, &refresh)] {
+    for pair in [oauth::exchanged(&answer), renewed(&answer, &refresh)] {
         match pair {
             Ok(pair) => assert!(!pair.access.is_empty()),
             Err(error) => plain_error(&error),

@@ -27,6 +27,7 @@ use super::capabilities::{
     Budgets, Effect, Environments, OAuth, Reading, Rollout, SignIn, Values, WriteOnly, Writes,
 };
 use super::http::{HttpClient, SetupError};
+use super::oauth::renew;
 use super::{
     Applied, ApplyOptions, Change, Departure, Descriptor, Grant, Journal, Project, Provider,
     ProviderError, Return, RolledOut, Session, Target,
@@ -180,7 +181,7 @@ impl Provider for Railway {
     }
 
     async fn renew(&self, refresh: &Secret) -> Result<TokenPair, ProviderError> {
-        oauth::renew(&self.client, &self.settings, refresh).await
+        renew(&self.client.http, self.settings.oauth(), refresh).await
     }
 
     async fn projects(&self, session: &Session) -> Result<Vec<Project>, ProviderError> {

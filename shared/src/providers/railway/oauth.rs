@@ -4,17 +4,15 @@
 //! ends the whole authorization when it is used again. So what came last is what counts, and an answer
 //! that was lost is not asked for again.
 
-use chrono::TimeDelta;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::RailwaySettings;
 use super::client::Client;
 use super::errors::invalid;
-use super::wire::{OAuthError, Tokens};
 use crate::crypto::pkce::challenge;
 use crate::domain::connection::TokenPair;
 use crate::providers::message::Answer;
-use crate::providers::{Departure, Grant, ProviderError, Return};
+use crate::providers::{Departure, Grant, ProviderError, Return, oauth};
 use crate::secret::Secret;
 
 /// Who they are, a token that can be renewed, and the projects that the user picks. `prompt=consent`
@@ -53,7 +51,10 @@ pub(super) async fn exchange(
     settings: &RailwaySettings,
     back: &Return<'_>,
 ) -> Result<Grant, ProviderError> {
-    let mut form = own(settings)?;
+    let ours = settings
+        .oauth()
+        .ok_or_else(|| invalid("not_configured", "OAuth with Railway is not set up here."))?;
+    let mut form = oauth::own(ours);
     let other = |iss: &str| iss.trim_end_matches('/') != issuer(settings);
     // It always says who it is (RFC 9207); who leaves that out is somebody else.
     if back.issuer.is_none_or(other) {
@@ -69,7 +70,7 @@ pub(super) async fn exchange(
         ("redirect_uri", Secret::new(back.callback)),
         ("code_verifier", verifier.clone()),
     ]);
-    let token = client.tokens("oauth.exchange", form, exchanged).await?;
+    let token = oauth::ask(&client.http, "oauth.exchange", form, exchanged).await?;
     Ok(Grant {
         token,
         team_id: None,
@@ -77,53 +78,11 @@ pub(super) async fn exchange(
     })
 }
 
-/// Asks for the next token.
-pub(super) async fn renew(
-    client: &Client,
-    settings: &RailwaySettings,
-    refresh: &Secret,
-) -> Result<TokenPair, ProviderError> {
-    // The operator took the settings away, and may bring them back.
-    let mut form = own(settings).map_err(|_| ProviderError::Unavailable)?;
-    form.extend([
-        ("grant_type", Secret::new("refresh_token")),
-        ("refresh_token", refresh.clone()),
-    ]);
-    let asked = client.tokens("oauth.renew", form, |answer| {
-        // Told apart from what the transport says, below.
-        Ok(renewed(answer, refresh))
-    });
-    match asked.await {
-        Ok(result) => result,
-        // Nothing was sent; or to something else than what gives out tokens, as a redirect tells.
-        Err(ProviderError::Unavailable | ProviderError::Protocol) => {
-            Err(ProviderError::Unavailable)
-        }
-        Err(_) => Err(ProviderError::OutcomeUnknown),
-    }
-}
-
-/// How we say who we are.
-fn own(settings: &RailwaySettings) -> Result<Vec<(&'static str, Secret)>, ProviderError> {
-    let (id, secret) = settings
-        .oauth()
-        .ok_or_else(|| invalid("not_configured", "OAuth with Railway is not set up here."))?;
-    Ok(vec![
-        ("client_id", Secret::new(id)),
-        ("client_secret", secret.clone()),
-    ])
-}
-
-fn code_of(answer: &Answer) -> Option<String> {
-    let told: OAuthError = serde_json::from_slice(&answer.body).unwrap_or_default();
-    told.error
-}
-
 pub(super) fn exchanged(answer: &Answer) -> Result<TokenPair, ProviderError> {
     if answer.is_success() {
-        return pair(answer, None).ok_or(ProviderError::Protocol);
+        return oauth::pair(answer, None).ok_or(ProviderError::Protocol);
     }
-    Err(match (answer.status, code_of(answer).as_deref()) {
+    Err(match (answer.status, oauth::code_of(answer).as_deref()) {
         (429, _) => ProviderError::RateLimited {
             until: answer.retry_at(None, None),
         },
@@ -133,37 +92,6 @@ pub(super) fn exchanged(answer: &Answer) -> Result<TokenPair, ProviderError> {
             "Railway does not know this app; its client id and secret need the operator's care.",
         ),
         _ => spent(),
-    })
-}
-
-/// Only one refusal says that the authorization is over. Others may be about this program's settings, or
-/// about nothing that lasts, and leave the refresh token as it was.
-pub(super) fn renewed(answer: &Answer, refresh: &Secret) -> Result<TokenPair, ProviderError> {
-    if answer.is_success() {
-        return pair(answer, Some(refresh)).ok_or(ProviderError::OutcomeUnknown);
-    }
-    Err(match (answer.status, code_of(answer).as_deref()) {
-        (400..500, Some("invalid_grant")) => ProviderError::Unauthorized,
-        (429, _) => ProviderError::RateLimited {
-            until: answer.retry_at(None, None),
-        },
-        _ => ProviderError::Unavailable,
-    })
-}
-
-/// The tokens of an answer. One that brings nothing to renew with leaves `kept`.
-fn pair(answer: &Answer, kept: Option<&Secret>) -> Option<TokenPair> {
-    let tokens: Tokens = serde_json::from_slice(&answer.body).ok()?;
-    let some = |token: Option<Secret>| token.filter(|token| !token.is_empty());
-    let expires_at = tokens.expires_in.and_then(|seconds| {
-        let life =
-            TimeDelta::try_seconds(seconds as i64).filter(|life| *life > TimeDelta::zero())?;
-        answer.received.checked_add_signed(life)
-    });
-    Some(TokenPair {
-        access: some(tokens.access_token)?,
-        refresh: some(tokens.refresh_token).or_else(|| kept.cloned()),
-        expires_at,
     })
 }
 

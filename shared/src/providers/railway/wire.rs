@@ -256,21 +256,6 @@ pub(super) struct Named {
     pub name: String,
 }
 
-/// What a code or a refresh token was exchanged for.
-#[derive(Debug, Deserialize)]
-pub(super) struct Tokens {
-    pub access_token: Option<Secret>,
-    pub refresh_token: Option<Secret>,
-    pub expires_in: Option<f64>,
-}
-
-/// A refusal in the manner of OAuth. Its description is not read.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct OAuthError {
-    pub error: Option<String>,
-}
-
 /// Values for a place. `replace` is sent although false is what the schema says goes without saying: it
 /// would delete whatever is not named.
 #[derive(Debug, Serialize)]

@@ -39,7 +39,7 @@ impl Client {
         let call = Call {
             op: "variables.list",
             query,
-            ..get("/v10/projects/{project}/env", vec![project])
+            ..Call::get("/v10/projects/{project}/env", vec![project])
         };
         self.http.call(Some(session), call, env_page).await
     }
@@ -54,7 +54,7 @@ impl Client {
         let call = Call {
             op: "variables.get",
             query: team(session),
-            ..get("/v1/projects/{project}/env/{id}", vec![project, id])
+            ..Call::get("/v1/projects/{project}/env/{id}", vec![project, id])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -136,7 +136,7 @@ impl Client {
             op: "projects.list",
             family: CallFamily::Account,
             query,
-            ..get("/v10/projects", vec![])
+            ..Call::get("/v10/projects", vec![])
         };
         self.http.call(Some(session), call, project_page).await
     }
@@ -151,7 +151,7 @@ impl Client {
             op: "projects.get",
             family: CallFamily::Account,
             query: team(session),
-            ..get("/v9/projects/{project}", vec![project])
+            ..Call::get("/v9/projects/{project}", vec![project])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -166,7 +166,7 @@ impl Client {
             op: "environments.list",
             family: CallFamily::Account,
             query: team(session),
-            ..get("/v9/projects/{project}/custom-environments", vec![project])
+            ..Call::get("/v9/projects/{project}/custom-environments", vec![project])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -176,7 +176,7 @@ impl Client {
         let call = Call {
             op: "user.get",
             family: CallFamily::Account,
-            ..get("/v2/user", vec![])
+            ..Call::get("/v2/user", vec![])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -186,7 +186,7 @@ impl Client {
         let call = Call {
             op: "teams.get",
             family: CallFamily::Account,
-            ..get("/v2/teams/{team}", vec![id])
+            ..Call::get("/v2/teams/{team}", vec![id])
         };
         self.http.call(Some(session), call, json).await
     }
@@ -245,19 +245,6 @@ pub(super) struct EnvPage {
     pub next: Option<String>,
     /// Rows are known to have been held back.
     pub hidden: bool,
-}
-
-fn get<'a>(route: &'static str, segments: Vec<&'a str>) -> Call<'a> {
-    Call {
-        op: "",
-        family: CallFamily::Read,
-        verb: Verb::Get,
-        route,
-        segments,
-        query: Query::new(),
-        headers: Vec::new(),
-        body: Body::None,
-    }
 }
 
 /// The team that a token of a user's, or of an installation at a team, is used for.

@@ -6,9 +6,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::VercelSettings;
 use super::client::Client;
 use super::errors::refusal;
-use super::wire::{AccessToken, OAuthError};
+use super::wire::AccessToken;
 use crate::domain::connection::TokenPair;
 use crate::providers::message::Answer;
+use crate::providers::oauth::code_of;
 use crate::providers::{Grant, ProviderError};
 use crate::secret::Secret;
 
@@ -60,8 +61,7 @@ pub(super) fn judge(answer: &Answer) -> Result<AccessToken, ProviderError> {
     if answer.is_success() {
         return answer.json();
     }
-    let oauth: OAuthError = serde_json::from_slice(&answer.body).unwrap_or_default();
-    match (answer.status, oauth.error.as_deref()) {
+    match (answer.status, code_of(answer).as_deref()) {
         (400..=499, Some("invalid_grant")) => Err(spent()),
         (429 | 500.., _) => Err(refusal(answer).error),
         (400..=499, Some("invalid_client" | "unauthorized_client")) | (401 | 404, _) => {

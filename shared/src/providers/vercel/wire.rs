@@ -134,14 +134,6 @@ pub(super) struct Limit {
     pub reset_ms: Option<f64>,
 }
 
-/// A refusal in the manner of OAuth.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct OAuthError {
-    #[serde(deserialize_with = "text")]
-    pub error: Option<String>,
-}
-
 /// What a code was exchanged for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
