@@ -19,6 +19,7 @@ mod links;
 mod lived_in;
 mod notices;
 mod oauth;
+mod other_oauth;
 mod pauses;
 mod pending;
 mod plans;
